@@ -1,0 +1,51 @@
+.POSIX:
+# Needs Python 3.11, git, make and gcc. Everything else is installed into .venv/, from uv.lock, with hashes.
+
+NAME = cdnow
+DATA = ../shared/data/$(NAME)
+PORT = 5000
+SYNCED = .venv/.synced
+# Telemetry, analytics and update checks stay off; stages started by DVC find the same Python.
+ENV = env -u PYTHONDONTWRITEBYTECODE PATH="$$PWD/.venv/bin:$$PATH" VIRTUAL_ENV="$$PWD/.venv" \
+	DVC_NO_ANALYTICS=true MLFLOW_DISABLE_TELEMETRY=true DO_NOT_TRACK=true OMP_WAIT_POLICY=passive
+
+.PHONY: help setup run test test-all check bench ui example clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' Makefile
+
+setup: $(SYNCED) ## install everything into .venv/
+
+$(SYNCED): pyproject.toml uv.lock
+	@UV_PROJECT_ENVIRONMENT=.venv .ci/uv sync --frozen --quiet --compile-bytecode
+	@touch $@
+
+run: $(SYNCED) ## from nothing to retention lists in data/lists/
+	@$(ENV) churnml run
+
+test: $(SYNCED) ## the tests that take seconds
+	@$(ENV) pytest -m "not slow"
+
+test-all: $(SYNCED) ## every test
+	@$(ENV) pytest
+
+check: $(SYNCED) ## style, types, import contracts, lock
+	@$(ENV) ruff check .
+	@$(ENV) ruff format --check .
+	@$(ENV) mypy
+	@$(ENV) lint-imports
+	@$(ENV) .ci/uv lock --check --quiet
+
+bench: $(SYNCED) ## what is fast, as ratios against a bare limit of the same run
+	@$(ENV) python benchmarks/simulate.py
+
+ui: $(SYNCED) ## the record of trainings on http://127.0.0.1:5000 (PORT=5000)
+	@$(ENV) mlflow ui --host 127.0.0.1 --port $(PORT) --workers 1 \
+		--backend-store-uri sqlite:///mlflow.db --artifacts-destination mlartifacts
+
+example: $(SYNCED) ## the whole pipeline on real input: make example NAME=cdnow DATA=folder
+	@$(ENV) churnml example examples/$(NAME) --data $(DATA)
+
+clean: ## remove caches; data, models and the environment stay
+	@rm -rf .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage htmlcov build dist
+	@find src tests pipelines -type d -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true

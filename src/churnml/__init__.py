@@ -1,0 +1,3 @@
+"""Churn and customer-lifetime-value models from raw customer histories to retention lists."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,253 @@
+"""The block ``histories``: where the tables lie and what their columns mean."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+from urllib.parse import parse_qsl, urlsplit
+
+from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, model_validator
+
+from churnml.config.fields import (
+    Block,
+    Column,
+    Columns,
+    IsoDate,
+    PlainPath,
+    TableName,
+    Text,
+    known_zone,
+    printable,
+    unique,
+)
+from churnml.errors import ConfigError, did_you_mean
+from churnml.timeline import parse_instant
+
+__all__ = [
+    "CalendarTable",
+    "Consent",
+    "Contact",
+    "Csv",
+    "CustomersTable",
+    "EventsTable",
+    "Histories",
+    "Product",
+    "SpellsTable",
+    "Table",
+]
+
+
+class Csv(Block):
+    """How a CSV file is written; nothing is sniffed. Parquet files need none of it."""
+
+    delimiter: str = Field(default=",", min_length=1, max_length=1, description="One character between fields.")
+    encoding: Text = Field(default="utf-8", description="Character encoding by its Python name.")
+    decimal: Literal[".", ","] = Field(default=".", description="Mark before the fraction of a number.")
+    null_values: Annotated[tuple[Annotated[str, AfterValidator(printable)], ...], AfterValidator(unique)] = Field(
+        default=("",), description="Field texts that mean: no value."
+    )
+    time_format: Text | None = Field(default=None, description="strptime format of all times; null = ISO 8601.")
+
+    @model_validator(mode="after")
+    def _can_be_read(self) -> Csv:
+        if self.delimiter in {'"', self.decimal} or not (self.delimiter == "\t" or self.delimiter.isprintable()):
+            raise ConfigError("delimiter cannot be a quote, a line break or the decimal mark", rule="config.csv")
+        try:
+            "".encode(self.encoding)
+        except LookupError:
+            raise ConfigError(
+                "unknown text encoding", rule="config.csv", next_step="Write for example utf-8 or cp1252."
+            ) from None
+        if self.time_format is not None and "%" not in self.time_format:
+            raise ConfigError(
+                "time_format is no strptime format", rule="config.csv", next_step="Write for example '%d.%m.%Y %H:%M'."
+            )
+        return self
+
+
+class _TableBlock(Block):
+    kind: str
+    file: Text = Field(
+        description="Relative path of a .csv or .parquet file inside `folder`; with `database`, the relation's name."
+    )
+    csv: Csv = Field(default=Csv(), description="How the file is written, where it is CSV.")
+    blank_ids: Literal["refuse", "drop"] = Field(
+        default="refuse", description="Rows without an id: stop, or leave them out and count them."
+    )
+    duplicates: Literal["drop", "keep"] = Field(
+        default="drop", description="Exact duplicate rows: count them once, or keep every one."
+    )
+
+
+class Contact(Block):
+    """Columns that reach a list and never a model."""
+
+    email: Column | None = Field(default=None, description="Column of the e-mail address.")
+    phone: Column | None = Field(default=None, description="Column of the telephone number.")
+    name: Column | None = Field(default=None, description="Column of the name to be addressed.")
+    language: Column | None = Field(default=None, description="Column of the preferred language.")
+    owner: Column | None = Field(default=None, description="Column of the person in charge of the customer.")
+
+    @property
+    def columns(self) -> dict[str, str]:
+        """Return role -> column of the roles that are given."""
+        return self.model_dump(exclude_none=True)
+
+
+class Consent(Block):
+    """Per channel, the column that says whether the customer may be contacted there."""
+
+    email: Column | None = Field(default=None, description="Consent column for e-mail.")
+    phone: Column | None = Field(default=None, description="Consent column for calls.")
+    sms: Column | None = Field(default=None, description="Consent column for text messages.")
+    post: Column | None = Field(default=None, description="Consent column for letters.")
+    push: Column | None = Field(default=None, description="Consent column for app notifications.")
+
+    @property
+    def columns(self) -> dict[str, str]:
+        """Return channel -> column of the channels that are given."""
+        return self.model_dump(exclude_none=True)
+
+
+class CustomersTable(_TableBlock):
+    """One row per customer."""
+
+    kind: Literal["customers"] = Field(description="A row is one customer.")
+    id: Column = Field(description="Column of the customer's id, read as text.")
+    joined: Column | None = Field(default=None, description="Column of the time the customer joined.")
+    categories: Columns = Field(default=(), description="Columns used as categorical features.")
+    numbers: Columns = Field(default=(), description="Columns used as numeric features.")
+    contact: Contact = Field(default=Contact(), description="Contact columns, never features.")
+    consent: Consent = Field(default=Consent(), description="Consent columns per channel, never features.")
+
+
+class Product(Block):
+    """An amount that is the product of two columns, for item lines with quantity and unit price."""
+
+    multiply: Annotated[tuple[Column, ...], Field(min_length=2, max_length=2), AfterValidator(unique)] = Field(
+        description="The two columns, for example quantity and unit price."
+    )
+
+
+def _as_list(value: Any) -> Any:
+    return [value] if isinstance(value, str) else value
+
+
+def _amount_form(value: Any) -> str:
+    return "multiply" if isinstance(value, dict | Product) else "column"
+
+
+Amount = Annotated[Annotated[Column, Tag("column")] | Annotated[Product, Tag("multiply")], Discriminator(_amount_form)]
+
+
+class EventsTable(_TableBlock):
+    """Something that happened at one time: an order, a visit, a call, an answer."""
+
+    kind: Literal["events"] = Field(description="A row is something that happened at one time.")
+    id: Column = Field(description="Column of the customer's id, read as text.")
+    time: Column = Field(description="Column of the time it happened.")
+    known_at: Column | None = Field(default=None, description="Column of the time it became known; null = `time`.")
+    amount: Amount | None = Field(
+        default=None, description="Column of the money (negative = refund), or {multiply: [quantity, unit_price]}."
+    )
+    numbers: Columns = Field(default=(), description="Columns used as numbers.")
+    categories: Columns = Field(default=(), description="Columns used as categories.")
+    group: Annotated[Columns, BeforeValidator(_as_list)] = Field(
+        default=(),
+        description="Rows equal in id and in these columns are one event: amounts and numbers summed, earliest time.",
+    )
+
+    @property
+    def amount_columns(self) -> tuple[str, ...]:
+        """Return the columns the amount is read from: none, one, or two to be multiplied."""
+        if isinstance(self.amount, Product):
+            return self.amount.multiply
+        return () if self.amount is None else (self.amount,)
+
+
+class SpellsTable(_TableBlock):
+    """Something that lasted: a subscription, a contract, a membership."""
+
+    kind: Literal["spells"] = Field(description="A row is something that lasted.")
+    id: Column = Field(description="Column of the customer's id, read as text.")
+    start: Column = Field(description="Column of the start.")
+    end: Column | None = Field(default=None, description="Column of the end; an empty cell is an open spell.")
+    planned_end: Column | None = Field(default=None, description="Column of the end that is known beforehand.")
+    known_at: Column | None = Field(
+        default=None, description="Column of the time the row became known; null = `start`."
+    )
+    amount: Column | None = Field(default=None, description="Column of the money per period.")
+    numbers: Columns = Field(default=(), description="Columns used as numbers.")
+    categories: Columns = Field(default=(), description="Columns used as categories.")
+    end_reason: Column | None = Field(default=None, description="Column of the reason of the end.")
+
+
+class CalendarTable(_TableBlock):
+    """Something that happened to the company or the market: a price change, an outage."""
+
+    kind: Literal["calendar"] = Field(description="A row is something that happened to everybody or to one scope.")
+    time: Column = Field(description="Column of the time it happened or began.")
+    known_at: Column | None = Field(default=None, description="Column of the time it became known; null = `time`.")
+    end: Column | None = Field(default=None, description="Column of the end; an empty cell is still going on.")
+    type: Column = Field(description="Column of the kind of change.")
+    scope: Column | None = Field(
+        default=None, description="Text column of whom it concerns; an empty cell is everybody."
+    )
+    value: Column | None = Field(default=None, description="Column of its size, for example an index value.")
+
+
+Table = Annotated[CustomersTable | EventsTable | SpellsTable | CalendarTable, Field(discriminator="kind")]
+
+
+def _without_password(url: str) -> str:
+    """Refuse an address that is none or that holds a password."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        parts = None
+    if parts is None or parts.scheme != "postgresql" or not parts.netloc:
+        raise ConfigError(
+            "not a postgresql:// address", rule="config.database", next_step="Write postgresql://user@host/database."
+        )
+    if parts.password is not None or any(key == "password" for key, _ in parse_qsl(parts.query)):
+        raise ConfigError(
+            "holds a password", rule="config.secret", next_step="Take it out and set the variable PGPASSWORD instead."
+        )
+    return url
+
+
+class Histories(Block):
+    """Where the raw histories lie, up to when they count, and what their columns mean."""
+
+    folder: PlainPath | None = Field(default=None, description="Folder of the files, relative to the project.")
+    database: Annotated[Text, AfterValidator(_without_password)] | None = Field(
+        default=None, description="Address postgresql://user@host/database; the password comes from the environment."
+    )
+    as_of: IsoDate = Field(description="ISO date or time up to which rows are read; a date means its first instant.")
+    timezone: Annotated[Text, AfterValidator(known_zone)] = Field(
+        default="UTC", description="IANA zone of times that name none."
+    )
+    currency: str = Field(default="EUR", pattern=r"^[A-Z]{3}$", description="ISO 4217 code of all amounts.")
+    tables: dict[TableName, Table] = Field(min_length=1, description="Table name -> what the table is.")
+
+    @property
+    def as_of_us(self) -> int:
+        """Return ``as_of`` in microseconds since the epoch, UTC."""
+        return parse_instant(self.as_of, timezone=self.timezone)
+
+    def table(self, name: str) -> Table:
+        """Return the table of that name.
+
+        Raises
+        ------
+        ConfigError
+            If there is none.
+        """
+        try:
+            return self.tables[name]
+        except KeyError:
+            raise ConfigError(
+                "no such table",
+                rule="config.table",
+                column=f"histories.tables.{name}",
+                next_step=did_you_mean(name, list(self.tables)),
+            ) from None
