@@ -1,0 +1,142 @@
+"""Property table: every metric declares what it must not depend on, and is held to it."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import pkgutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pytest
+
+import churnml.metrics
+
+Metric = Callable[..., float]
+
+
+@dataclass(frozen=True)
+class Declared:
+    """What a metric takes, and what it does not depend on."""
+
+    truth: str  # "label" or "value"
+    prediction: str  # "score", "probability" or "value"
+    only_order: bool  # a strictly rising transformation of the prediction changes nothing
+    row_order: bool = True
+    ties_shared: bool = True  # rows tied in the prediction may be swapped in the truth
+    options: tuple[tuple[str, Any], ...] = ()
+    takes_value: bool = False
+
+
+MONEY = (("effect", 0.3), ("cost", 2.0), ("capacity", 13))
+TABLE = {
+    "roc_auc_score": Declared("label", "score", only_order=True),
+    "average_precision_score": Declared("label", "score", only_order=True),
+    "lift_score": Declared("label", "score", only_order=True, options=(("fraction", 0.1),)),
+    "capture_score": Declared("label", "score", only_order=True, options=(("fraction", 0.1),)),
+    "delong_interval": Declared("label", "score", only_order=True),
+    "log_loss": Declared("label", "probability", only_order=False),
+    "brier_loss": Declared("label", "probability", only_order=False),
+    "ece_loss": Declared("label", "probability", only_order=False),
+    "mean_absolute_loss": Declared("value", "value", only_order=False),
+    "total_ratio": Declared("value", "value", only_order=False),
+    "spearman_score": Declared("value", "value", only_order=True),
+    "normalised_gini_score": Declared("value", "value", only_order=True),
+    "top_share_score": Declared("value", "value", only_order=True),
+    "profit_at_capacity_score": Declared("label", "score", only_order=True, options=MONEY, takes_value=True),
+    "savings_score": Declared("label", "score", only_order=True, options=MONEY, takes_value=True),
+}
+NO_NUMBER = ("_curve", "_table", "_line", "_gain")
+
+
+def public_metrics() -> dict[str, Metric]:
+    """Every public function of the package that gives a number or an interval, whether re-exported or not."""
+    found: dict[str, Metric] = {}
+    for module in pkgutil.iter_modules(churnml.metrics.__path__):
+        source = importlib.import_module(f"churnml.metrics.{module.name}")
+        if module.name == "arrays":
+            continue
+        found |= {name: getattr(source, name) for name in source.__all__ if inspect.isfunction(getattr(source, name))}
+    return {name: metric for name, metric in found.items() if not name.endswith(NO_NUMBER)}
+
+
+METRICS = public_metrics()
+
+
+def sample(declared: Declared, *, seed: int = 0) -> tuple[list[np.ndarray], dict[str, Any]]:
+    """Arguments with many ties."""
+    rng = np.random.default_rng(seed)
+    risk = rng.integers(1, 20, 200) / 20
+    amount = np.where(rng.random(200) < 0.5, 0.0, rng.gamma(1.0, 50.0, 200))
+    truth = (rng.random(200) < risk).astype(np.float64) if declared.truth == "label" else amount
+    arrays = [truth, risk]
+    return [*arrays, amount] if declared.takes_value else arrays, dict(declared.options)
+
+
+def test_every_metric_is_declared() -> None:
+    assert sorted(METRICS) == sorted(TABLE)
+
+
+@pytest.mark.parametrize("name", [n for n, d in TABLE.items() if d.row_order])
+def test_row_order_does_not_matter(name: str) -> None:
+    arrays, options = sample(TABLE[name])
+    order = np.random.default_rng(1).permutation(arrays[0].size)
+    assert METRICS[name](*(a[order] for a in arrays), **options) == METRICS[name](*arrays, **options)
+
+
+@pytest.mark.parametrize("name", [n for n, d in TABLE.items() if d.only_order])
+def test_only_the_order_of_the_score_matters(name: str) -> None:
+    arrays, options = sample(TABLE[name])
+    risen = [arrays[0], np.exp(3 * arrays[1]) - 7, *arrays[2:]]
+    assert METRICS[name](*risen, **options) == pytest.approx(METRICS[name](*arrays, **options), rel=1e-12)
+
+
+@pytest.mark.parametrize("name", [n for n, d in TABLE.items() if not d.only_order])
+def test_more_than_the_order_matters_where_declared(name: str) -> None:
+    arrays, options = sample(TABLE[name])
+    assert METRICS[name](arrays[0], arrays[1] ** 2, **options) != pytest.approx(METRICS[name](*arrays, **options))
+
+
+@pytest.mark.parametrize("name", [n for n, d in TABLE.items() if d.ties_shared])
+def test_tied_rows_may_swap_their_outcomes(name: str) -> None:
+    arrays, options = sample(TABLE[name])
+    rng, swapped = np.random.default_rng(2), np.arange(arrays[0].size)
+    for score in np.unique(arrays[1]):
+        tied = np.flatnonzero(arrays[1] == score)
+        swapped[tied] = rng.permutation(tied)
+    moved = [arrays[0][swapped], arrays[1], *(a[swapped] for a in arrays[2:])]
+    assert METRICS[name](*moved, **options) == pytest.approx(METRICS[name](*arrays, **options), rel=1e-12)
+
+
+@pytest.mark.parametrize("name", [n for n, d in TABLE.items() if d.truth == "label"])
+def test_one_class_is_refused(name: str) -> None:
+    arrays, options = sample(TABLE[name])
+    with pytest.raises(ValueError, match="one class only"):
+        METRICS[name](np.zeros_like(arrays[0]), *arrays[1:], **options)
+
+
+@pytest.mark.parametrize("name", TABLE)
+def test_missing_values_are_refused(name: str) -> None:
+    arrays, options = sample(TABLE[name])
+    holed = np.where(np.arange(arrays[1].size) == 3, np.nan, arrays[1])
+    with pytest.raises(ValueError, match="missing or infinite"):
+        METRICS[name](arrays[0], holed, *arrays[2:], **options)
+
+
+@pytest.mark.parametrize("name", TABLE)
+def test_unequal_lengths_are_refused(name: str) -> None:
+    arrays, options = sample(TABLE[name])
+    with pytest.raises(ValueError, match="length"):
+        METRICS[name](arrays[0], arrays[1][:-1], *arrays[2:], **options)
+
+
+@pytest.mark.parametrize("name", TABLE)
+def test_five_rows_suffice(name: str) -> None:
+    options = dict(TABLE[name].options)
+    if "fraction" in inspect.signature(METRICS[name]).parameters:
+        options["fraction"] = 0.2
+    value = [np.full(5, 10.0)] if TABLE[name].takes_value else []
+    result = METRICS[name]([1, 0, 1, 0, 0], [0.9, 0.6, 0.4, 0.4, 0.1], *value, **options)
+    assert np.isfinite(result).all()
