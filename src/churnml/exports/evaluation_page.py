@@ -1,0 +1,212 @@
+"""The evaluation page: what each model is worth out of time, overall and by cut-off, in two languages."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from numbers import Real
+
+import pyarrow as pa
+
+from churnml.exports.evaluation_charts import Columns, by_cutoff, plot
+from churnml.exports.evaluation_figures import (
+    OWN,
+    Figures,
+    best,
+    cell,
+    fact,
+    fact_label,
+    label,
+    metric_names,
+    models_of,
+)
+from churnml.exports.page import Block, Paragraph, Section, Table, Tiles, View, render_views
+from churnml.wording import LANGUAGES, figure, has_words, words
+
+__all__ = ["evaluation_page"]
+
+_TASKS = ("churn", "clv")
+_HEADLINES = {
+    "churn": ("roc_auc", "average_precision", "lift", "lift_10", "ece"),
+    "clv": ("normalised_gini", "gini", "total_ratio", "mean_absolute_error", "mae", "interval_coverage"),
+}
+_MAIN = {"churn": "roc_auc", "clv": "normalised_gini"}
+_TOLD = {"overall", "by_cut_off", "cutoffs", "verdict", "against", "absent", "skipped", "ranking", "kind"}
+_VALUE_PLOTS = ("clv", "value")
+
+
+def evaluation_page(
+    metrics: Mapping[str, object], plots: Mapping[str, Columns | pa.Table] | None = None, *, language: str = "en"
+) -> bytes:
+    """Return the evaluation as one self-contained page in English and Chinese.
+
+    Parameters
+    ----------
+    metrics : mapping
+        ``churn`` and ``clv``, each as from :func:`churnml.evaluation.report.metrics_of`: ``overall`` (model -> measure
+        -> number), ``by_cut_off`` (cut-off -> ``models``, or the models themselves; ``cutoffs`` is read too),
+        ``against``, ``absent``, ``skipped``; beside them ``verdict`` (text, yes or no, or ``ok``, ``reasons`` and
+        ``warnings``). Whatever is absent is left out; single figures are shown as they are.
+    plots : mapping of str to Table or columns, optional
+        ``reliability``, ``gains``, ``roc``, ``value_deciles``, ... with a column ``model`` where there are several; the
+        name may begin with ``churn_`` or ``clv_``.
+    language : str, optional
+        The language shown first.
+
+    Returns
+    -------
+    bytes
+        UTF-8 HTML.
+    """
+    columns = {name: p.to_pydict() if isinstance(p, pa.Table) else p for name, p in (plots or {}).items()}
+    order = [language, *(other for other in LANGUAGES if other != language)]
+    return render_views([_view(metrics, columns, each) for each in order])
+
+
+def _view(metrics: Mapping[str, object], plots: Mapping[str, Columns], language: str) -> View:
+    sections = [
+        Section(words(f"evaluation.{task}", language), blocks)
+        for task in _TASKS
+        if (blocks := list(_task(task, _mapping(metrics.get(task)), plots, language)))
+    ]
+    loose = [(fact_label(name, language), fact(name, v, language)) for name, v in metrics.items() if _is_plain(v)]
+    if loose:
+        sections.insert(0, Section(words("evaluation.summary", language), [Tiles(loose)]))
+    if sections:
+        sections.append(_definitions(metrics, language))
+    else:
+        sections = [Section("", [Paragraph(words("evaluation.no_figures", language), "note")])]
+    title, lead = words("evaluation.title", language), words("evaluation.lead", language)
+    return View(title, language, sections, lead)
+
+
+def _task(task: str, found: Figures, plots: Mapping[str, Columns], language: str) -> Iterator[Block]:
+    """Return the blocks of one model: verdict, headline, comparison, history, what is absent, charts."""
+    models, cutoffs = models_of(found.get("overall")), _cutoffs(found)
+    main = str(found.get("ranking", _MAIN[task]))
+    yield from _verdict(found.get("verdict"), language)
+    yield from _headline(task, found, models, language)
+    if models:
+        yield _comparison(models, language)
+        yield Paragraph(words("evaluation.best_note", language), "note")
+    yield from _against(_mapping(found.get("against")), main, language)
+    yield from _history(main, cutoffs, language)
+    absent = {**_mapping(found.get("absent")), **_mapping(found.get("skipped"))}
+    if absent:
+        rows = [(label("model", name, language), fact(name, why, language)) for name, why in absent.items()]
+        yield Table(("", ""), rows, caption=words("evaluation.absent", language))
+    if len(cutoffs) > 1:
+        yield from by_cutoff(main, cutoffs, language)
+    for name, columns in plots.items():
+        if name.startswith(_VALUE_PLOTS) == (task == "clv"):
+            yield from plot(name.removeprefix(f"{task}_"), columns, language)
+
+
+def _verdict(verdict: object, language: str) -> Iterator[Block]:
+    if verdict is None:
+        return
+    told = _mapping(verdict)
+    passed = told.get("ok", told.get("passed")) if told else verdict
+    if isinstance(passed, bool):
+        text = words("evaluation.verdict_yes" if passed else "evaluation.verdict_no", language)
+        line = words("evaluation.verdict_line", language, verdict=text)
+        yield Paragraph(line, "good" if passed else "warning")
+    elif not told:
+        yield Paragraph(words("evaluation.verdict_line", language, verdict=verdict))
+    for key, tone in (("reasons", ""), ("warnings", "warning")):
+        yield from (Paragraph(str(text), tone) for text in _sequence(told.get(key)))
+    rest = {key: v for key, v in told.items() if key not in {"ok", "passed", "reasons", "warnings"}}
+    if rest:
+        yield Table(("", ""), [(fact_label(key, language), fact(key, v, language)) for key, v in rest.items()])
+
+
+def _headline(task: str, found: Figures, models: Mapping[str, Figures], language: str) -> Iterator[Tiles]:
+    own = next((figures for model, figures in models.items() if model in OWN), {})
+    items = [(label("metric", m, language), fact(m, own[m], language)) for m in _HEADLINES[task] if m in own]
+    beside = {name: value for name, value in found.items() if name not in _TOLD and _is_plain(value)}
+    items += [
+        (fact_label(name, language), label("model", v, language) if isinstance(v, str) else fact(name, v, language))
+        for name, v in beside.items()
+    ]
+    if items:
+        yield Tiles(items)
+
+
+def _comparison(models: Mapping[str, Figures], language: str) -> Table:
+    """Return a row per measure and a column per model, so that many measures still fit the page."""
+    names, figures = metric_names(models.values()), list(models.values())
+    return Table(
+        headers=[words("evaluation.metric", language), *(label("model", m, language) for m in models)],
+        rows=[[label("metric", name, language), *(cell(name, f, language) for f in figures)] for name in names],
+        figures=frozenset(range(1, len(models) + 1)),
+        bold=frozenset((row, at + 1) for row, name in enumerate(names) for at in best(name, figures)),
+        own_columns=frozenset(at + 1 for at, model in enumerate(models) if model in OWN),
+        caption=words("evaluation.overall", language),
+    )
+
+
+def _against(against: Figures, metric: str, language: str) -> Iterator[Table]:
+    """Return by how much the model's main measure lies above each rule's, with the interval of the difference."""
+    rules = {name: figures for name, figures in against.items() if isinstance(figures, Mapping)}
+    if rules:
+        keys = ("difference", "low", "high")
+        yield Table(
+            headers=[words("evaluation.model", language), *(words(f"evaluation.{key}", language) for key in keys)],
+            rows=[
+                [label("model", name, language), *(figure(f.get(key), "score", language) for key in keys)]
+                for name, f in rules.items()
+            ],
+            figures=frozenset({1, 2, 3}),
+            caption=words("evaluation.against", language, metric=label("metric", metric, language)),
+        )
+
+
+def _history(metric: str, cutoffs: Mapping[str, Mapping[str, Figures]], language: str) -> Iterator[Table]:
+    """Return the main measure of every model by cut-off, and every measure of the model itself."""
+    head, caption = words("evaluation.cutoff", language), words("evaluation.cutoffs", language)
+    models = list(dict.fromkeys(model for by_model in cutoffs.values() for model in by_model))
+    if any(metric in figures for by_model in cutoffs.values() for figures in by_model.values()):
+        lines = {date: [by_model.get(m, {}) for m in models] for date, by_model in cutoffs.items()}
+        yield Table(
+            headers=[head, *(label("model", m, language) for m in models)],
+            rows=[[date, *(cell(metric, f, language) for f in line)] for date, line in lines.items()],
+            figures=frozenset(range(1, len(models) + 1)),
+            bold=frozenset((row, at + 1) for row, line in enumerate(lines.values()) for at in best(metric, line)),
+            own_columns=frozenset(at + 1 for at, model in enumerate(models) if model in OWN),
+            caption=words("evaluation.about", language, what=caption, name=label("metric", metric, language)),
+        )
+    own = {date: by_model[m] for date, by_model in cutoffs.items() for m in OWN if m in by_model}
+    if names := metric_names(own.values()):
+        yield Table(
+            headers=[head, *(label("metric", name, language) for name in names)],
+            rows=[[date, *(cell(name, figures, language) for name in names)] for date, figures in own.items()],
+            figures=frozenset(range(1, len(names) + 1)),
+            caption=words("evaluation.about", language, what=caption, name=label("model", OWN[0], language)),
+        )
+
+
+def _definitions(metrics: Mapping[str, object], language: str) -> Section:
+    tasks = [_mapping(metrics.get(task)) for task in _TASKS]
+    every = [figures for task in tasks for figures in models_of(task.get("overall")).values()]
+    every += [figures for task in tasks for by_model in _cutoffs(task).values() for figures in by_model.values()]
+    known = [name for name in metric_names(every) if has_words(f"metric_meaning.{name}")]
+    rows = [(label("metric", name, language), words(f"metric_meaning.{name}", language)) for name in known]
+    headers = (words("evaluation.metric", language), words("evaluation.meaning", language))
+    return Section(words("evaluation.definitions", language), [Table(headers, rows)] if rows else [])
+
+
+def _cutoffs(found: Figures) -> dict[str, dict[str, Figures]]:
+    """Return cut-off -> model -> figures, oldest first."""
+    listed = _mapping(found.get("by_cut_off")) or _mapping(found.get("cutoffs"))
+    return {str(date): models_of(_mapping(value).get("models", value)) for date, value in sorted(listed.items())}
+
+
+def _mapping(value: object) -> Figures:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _sequence(value: object) -> Sequence[object]:
+    return value if isinstance(value, list | tuple) else [] if value is None else [value]
+
+
+def _is_plain(value: object) -> bool:
+    return isinstance(value, Real | str)

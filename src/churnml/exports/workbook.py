@@ -1,0 +1,212 @@
+"""Excel workbooks with typed cells: no formula, no link, nothing cut, the same bytes each time."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, time
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import xlsxwriter
+from xlsxwriter.format import Format
+from xlsxwriter.worksheet import Worksheet
+
+from churnml.errors import PrivacyError
+from churnml.storage import new_file
+
+__all__ = ["MAX_ROWS", "MAX_TEXT", "Explanation", "Sheet", "SheetColumn", "write_workbook"]
+
+MAX_TEXT = 32_767
+"""Longest text of a cell, in UTF-16 units; Excel cuts the rest silently."""
+
+MAX_ROWS = 1_048_575
+"""Most rows of a sheet below its header."""
+
+_FORMATS = {
+    "text": "@",
+    "whole": "#,##0",
+    "number": "#,##0.00",
+    "percent": "0.0%",
+    "money": "#,##0.00",
+    "date": "yyyy-mm-dd",
+}
+_WIDTHS = {"whole": 8, "number": 12, "percent": 12, "money": 14, "date": 12}
+_WIDEST = 60
+_BATCH_ROWS = 16_384
+
+
+@dataclass(frozen=True, slots=True)
+class SheetColumn:
+    """One column of a sheet.
+
+    Parameters
+    ----------
+    name : str
+        Column of the table.
+    header : str
+        What the header says.
+    kind : str
+        ``text``, ``whole``, ``number``, ``percent``, ``money`` or ``date``.
+    """
+
+    name: str
+    header: str
+    kind: str = "text"
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """One sheet of rows: its tab's title, its table, its columns in order."""
+
+    title: str
+    table: pa.Table
+    columns: Sequence[SheetColumn]
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """The first sheet: a heading, then blocks of a title with (term, text) lines."""
+
+    tab: str
+    heading: str
+    blocks: Sequence[tuple[str, Sequence[tuple[str, str]]]]
+
+
+def write_workbook(path: Path, sheets: Sequence[Sheet], *, explanation: Explanation | None = None, made: date) -> None:
+    """Write sheets of typed cells, row by row, whole or not at all.
+
+    Parameters
+    ----------
+    path : Path
+        Where the file goes.
+    sheets : sequence of Sheet
+        Text goes in as text whatever it begins with; numbers and dates as numbers with a format.
+    explanation : Explanation, optional
+        A first sheet that says what the file is.
+    made : date
+        Day in the file's properties: the day of the data, so that the same data give the same bytes.
+
+    Raises
+    ------
+    PrivacyError
+        If a text is longer than Excel keeps, a number is infinite, or a sheet has too many rows.
+    """
+    for sheet in sheets:
+        _check(sheet)
+    with new_file(path) as temp:
+        options = {
+            "constant_memory": True,
+            "tmpdir": str(temp.parent),
+            "strings_to_formulas": False,
+            "strings_to_urls": False,
+            "strings_to_numbers": False,
+        }
+        with xlsxwriter.Workbook(str(temp), options) as book:
+            book.set_properties({"created": datetime.combine(made, time())})
+            if explanation is not None:
+                _explain(book, explanation)
+            for sheet in sheets:
+                _fill(book, sheet)
+
+
+def _check(sheet: Sheet) -> None:
+    """Refuse what Excel would cut or show as an error, before a byte is written."""
+    if sheet.table.num_rows > MAX_ROWS:
+        raise PrivacyError(
+            "more rows than an Excel sheet holds", rule="export.too_many_rows", count=sheet.table.num_rows
+        )
+    for column in sheet.columns:
+        values = sheet.table[column.name]
+        if column.kind == "text" and (n := _count_too_long(values)):
+            raise PrivacyError(
+                f"texts are longer than the {MAX_TEXT:,} characters of an Excel cell",
+                rule="export.text_too_long",
+                column=column.name,
+                count=n,
+                next_step="Shorten them or leave the column out; nothing is cut silently.",
+            )
+        if pa.types.is_floating(values.type) and (n := pc.sum(pc.is_inf(values)).as_py()):
+            raise PrivacyError("numbers are infinite", rule="export.not_finite", column=column.name, count=n)
+
+
+def _count_too_long(values: pa.ChunkedArray) -> int:
+    # A character outside the basic plane takes two of Excel's units: only long texts are counted exactly.
+    texts = values.cast(pa.string())
+    long = texts.filter(pc.greater(pc.utf8_length(texts), MAX_TEXT // 2))
+    return sum(len(text.encode("utf-16-le")) // 2 > MAX_TEXT for text in long.to_pylist())
+
+
+def _explain(book: xlsxwriter.Workbook, explanation: Explanation) -> None:
+    sheet = book.add_worksheet(explanation.tab)
+    heading, title = book.add_format({"bold": True, "font_size": 16}), book.add_format({"bold": True, "font_size": 12})
+    term, text = book.add_format({"valign": "top"}), book.add_format({"text_wrap": True, "valign": "top"})
+    sheet.set_column(0, 0, 26)
+    sheet.set_column(1, 1, 100)
+    sheet.hide_gridlines(2)
+    sheet.write_string(0, 0, explanation.heading, heading)
+    row = 2
+    for name, lines in explanation.blocks:
+        sheet.write_string(row, 0, name, title)
+        for left, right in lines:
+            row += 1
+            sheet.write_string(row, 0, left, term)
+            sheet.write_string(row, 1, right, text)
+        row += 2
+
+
+def _fill(book: xlsxwriter.Workbook, sheet: Sheet) -> None:
+    target = book.add_worksheet(sheet.title)
+    head = book.add_format({"bold": True, "bg_color": "#E8EDF2", "bottom": 1, "text_wrap": True, "valign": "top"})
+    formats = [book.add_format({"num_format": _FORMATS[column.kind]}) for column in sheet.columns]
+    for at, column in enumerate(sheet.columns):
+        target.set_column(at, at, _width(sheet.table[column.name], column))
+        target.write_string(0, at, column.header, head)
+    target.freeze_panes(1, 0)
+    target.autofilter(0, 0, max(sheet.table.num_rows, 1), len(sheet.columns) - 1)
+    target.set_landscape()
+    target.fit_to_pages(1, 0)
+    target.repeat_rows(0)
+    writers = [_writer(target, at, column.kind, formats[at]) for at, column in enumerate(sheet.columns)]
+    row = 0
+    for batch in sheet.table.select([c.name for c in sheet.columns]).to_batches(max_chunksize=_BATCH_ROWS):
+        for cells in zip(*(column.to_pylist() for column in batch.columns), strict=True):
+            row += 1
+            for write, cell in zip(writers, cells, strict=True):
+                write(row, cell)
+
+
+def _writer(target: Worksheet, at: int, kind: str, form: Format) -> Callable[[int, Any], None]:
+    """Return what writes one cell of a column as its kind; a missing value leaves the cell empty."""
+
+    def text(row: int, cell: str | None) -> None:
+        if cell:
+            target.write_string(row, at, cell, form)
+
+    def number(row: int, cell: float | None) -> None:
+        if cell is not None and cell == cell:
+            target.write_number(row, at, cell, form)
+
+    def day(row: int, cell: date | None) -> None:
+        if cell is not None:
+            target.write_datetime(row, at, cell, form)
+
+    if kind == "text":
+        return text
+    return day if kind == "date" else number
+
+
+def _width(values: pa.ChunkedArray, column: SheetColumn) -> int:
+    """Return a column's width in characters; a Chinese character is two wide."""
+    head = _spread(column.header)
+    if column.kind != "text":
+        return max(_WIDTHS[column.kind], min(head, 18) + 2)
+    first = values.slice(0, 200).cast(pa.string()).to_pylist()
+    return min(_WIDEST, max([min(head, 24), *(_spread(text) for text in first if text)]) + 2)
+
+
+def _spread(text: str) -> int:
+    return sum(2 if unicodedata.east_asian_width(letter) in "WF" else 1 for letter in text)

@@ -1,0 +1,170 @@
+from __future__ import annotations
+
+import re
+from html.parser import HTMLParser
+
+import pyarrow as pa
+import pytest
+
+from churnml.exports.charts import bar_chart, line_chart
+from churnml.exports.data_check_page import data_check_page
+from churnml.exports.evaluation_page import evaluation_page
+from churnml.exports.page import Paragraph, Section, Table, Tiles, View, render_page, render_views
+
+PAYLOADS = [
+    "<script>alert(1)</script>",
+    "</script><img src=x onerror=alert(1)>",
+    '" onmouseover="alert(1)',
+    "' autofocus onfocus='alert(1)",
+    "javascript:alert(1)",
+    "<svg onload=alert(1)>",
+    "</title></style><iframe src=//example.org>",
+    "{{ 7*7 }}{% raw %}",
+    "&lt;b&gt;",
+    "<a href='javascript:alert(1)'>x</a>",
+]
+SAFE_TAGS = {
+    *(
+        "html",
+        "head",
+        "meta",
+        "title",
+        "style",
+        "body",
+        "main",
+        "article",
+        "section",
+        "h1",
+        "h2",
+        "p",
+        "dl",
+        "dt",
+        "dd",
+    ),
+    *("div", "span", "i", "b", "table", "caption", "thead", "tbody", "tr", "th", "td", "figure", "figcaption", "svg"),
+    *("line", "text", "rect", "polyline", "circle", "input", "label"),
+}
+
+
+class Collector(HTMLParser):
+    def __init__(self, page: bytes) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.attributes: list[tuple[str, str | None]] = []
+        self.text = ""
+        self.feed(page.decode())
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.attributes += attrs
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+def full_page(text: str) -> bytes:
+    blocks = [
+        Paragraph(text),
+        Tiles([(text, text)]),
+        Table([text], [[text]], caption=text, bold=frozenset({(0, 0)})),
+        line_chart(
+            {text: ([0, 1], [0, 1]), "b": ([0], [1])}, title=text, note=text, language="en", x_names=[text, text]
+        ),
+        bar_chart([text], {text: [1.0]}, title=text, language="en", x_label=text, y_label=text),
+    ]
+    return render_page(text, "en", [Section(text, blocks)], lead=text)
+
+
+def assert_inert(page: bytes, text: str) -> None:
+    seen = Collector(page)
+    assert set(seen.tags) <= SAFE_TAGS
+    assert not [name for name, _ in seen.attributes if name.startswith("on") or name in {"href", "src", "style"}]
+    assert text in seen.text
+
+
+@pytest.mark.parametrize("text", PAYLOADS)
+def test_every_field_is_escaped(text: str) -> None:
+    assert_inert(full_page(text), text)
+
+
+@pytest.mark.parametrize("text", PAYLOADS)
+def test_hostile_names_in_metrics_and_findings_are_escaped(text: str) -> None:
+    figures = {text: 1.0, "roc_auc": 0.8}
+    metrics = {"churn": {"overall": {text: figures}, "cutoffs": {text: {text: figures}}, "verdict": text, text: text}}
+    assert_inert(evaluation_page(metrics, {text: {text: [1.0], "b": [1.0]}}), text)
+    finding = {"rule": text, "severity": text, "meaning": {"en": text, "zh": text}, "file": text}
+    assert_inert(data_check_page([finding], {text: text, "rows": [{text: text}]}), text)
+
+
+def test_page_stands_alone_under_a_strict_policy() -> None:
+    page = full_page("text").decode()
+    assert "default-src 'none'; style-src 'unsafe-inline'; img-src data:" in page
+    assert not re.search(r"https?://|url\(|@import|<script|<link", page)
+    assert page.startswith("<!DOCTYPE html>")
+
+
+def test_two_languages_have_a_switch_and_one_has_none() -> None:
+    views = [View("Title", "en", []), View("\u6807\u9898", "zh", [])]
+    both = Collector(render_views(views))
+    assert both.tags.count("article") == both.tags.count("label") == 2
+    assert ("lang", "zh-Hans") in both.attributes
+    assert "label" not in Collector(render_page("Title", "en", [])).tags
+
+
+def test_evaluation_page_marks_best_figures_and_keeps_dates_in_order() -> None:
+    models = {"recency": {"roc_auc": 0.7, "log_loss": 0.4}, "churnml": {"roc_auc": 0.8, "log_loss": 0.5}}
+    metrics = {"churn": {"overall": models, "cutoffs": {"2024-04-01": models, "2024-01-02": models}, "verdict": True}}
+    page = evaluation_page(metrics, {"reliability": {"predicted": [0.1, 0.9], "observed": [0.2, 0.8]}}).decode()
+    assert re.findall(r"<b>(.*?)</b>", page) == ["0.800", "0.400", "0.800", "0.800"] * 2
+    assert page.index("2024-01-02") < page.index("2024-04-01")
+    assert page.count("<polyline") == 6
+    assert "Verdict: passed" in page
+
+
+def test_evaluation_page_shows_intervals_rules_verdict_and_pictures_of_several_models() -> None:
+    figures = {"roc_auc": 0.8, "roc_auc_low": 0.78, "roc_auc_high": 0.82}
+    churn = {
+        "overall": {"recency": {"roc_auc": 0.7}, "model": figures},
+        "by_cut_off": {"2024-01-02": {"n_rows": 5, "models": {"model": {"roc_auc": 0.8}, "recency": {"roc_auc": 0.7}}}},
+        "against": {"recency": {"difference": 0.1, "low": 0.05, "high": 0.15}},
+        "absent": {"bgnbd": "no purchases"},
+        "verdict": {"ok": False, "reasons": ["worse"], "warnings": ["ece 0.2"]},
+        "best_rule": "recency",
+    }
+    rows = {"model": ["recency", "model"] * 2, "fraction_contacted": [0, 0, 1, 1], "fraction_captured": [0, 0, 1, 1]}
+    page = evaluation_page({"churn": churn}, {"gains": pa.table(rows), "roc": {"model": []}}).decode()
+    for text in (
+        "0.800\n(0.780\u20130.820)",
+        "0.050",
+        "no purchases",
+        "Verdict: not passed",
+        "ece 0.2",
+        "Recency rule",
+    ):
+        assert text in page
+    assert page.count("<polyline") == 4
+
+
+@pytest.mark.parametrize(
+    "metrics",
+    [
+        {},
+        {"churn": {}},
+        {"churn": {"overall": {"roc_auc": 0.8}}},
+        {"clv": {"overall": {"churnml": {"gini": float("nan"), "total_ratio": -1.0}, "b": {}}}, "n": 3},
+        {"churn": {"cutoffs": {"2024": {"churnml": {}}}, "verdict": {"passed": False, "reasons": ["a", "b"]}}},
+        {"churn": None, "clv": 3},
+    ],
+)
+def test_evaluation_page_takes_whatever_is_there(metrics: dict[str, object]) -> None:
+    assert evaluation_page(metrics, {"clv_deciles": {"decile": [1.0], "predicted": [2.0], "actual": [1.5]}})
+    assert evaluation_page(metrics, language="zh").index(b"zh-Hans") < 100
+
+
+def test_data_check_page_puts_errors_first_and_says_when_all_is_well() -> None:
+    findings = [{"rule": "r.info", "severity": "info"}, {"rule": "r.error", "severity": "error", "share": 0.25}]
+    page = data_check_page(findings, {"tables": [{"table": "orders", "rows": 1200}]}).decode()
+    assert page.index("r.error") < page.index("r.info")
+    assert "25.0%" in page
+    assert "1,200" in page
+    assert b"every rule holds" in data_check_page([], {})
