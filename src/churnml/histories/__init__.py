@@ -1,0 +1,1 @@
+"""Histories: the contract, the one reader, the checks, and the prepared store of sorted buckets."""
