@@ -1,0 +1,1 @@
+"""Labels: what happened after the observation date, and only there."""

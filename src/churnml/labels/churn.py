@@ -1,0 +1,193 @@
+"""Churned or stayed: decided from ``(t + lead, t + lead + horizon]`` alone, and only where that is fully observed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numba
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from churnml.errors import DataError
+from churnml.histories.bucket import Bucket
+from churnml.snapshots.population import ChurnDefinition
+from churnml.timeline import OutcomeWindow
+
+__all__ = ["CENSORED", "churn_labels", "static_labels"]
+
+Int64s = npt.NDArray[np.int64]
+Int8s = npt.NDArray[np.int8]
+Bools = npt.NDArray[np.bool_]
+CENSORED = -1
+"""The label of a snapshot whose outcome cannot be known; such rows are counted and not learned from."""
+
+
+@numba.njit(cache=True, nogil=True)
+def _any_in_window(
+    offsets: Int64s, occurred: Int64s, counts: Bools, customer: Int64s, opens: Int64s, closes: Int64s, out: Bools
+) -> None:
+    """Write for each snapshot whether a counted row lies in ``(opens, closes]``."""
+    for r in range(customer.shape[0]):
+        i = customer[r]
+        for k in range(offsets[i], offsets[i + 1]):
+            if counts[k] and opens[r] < occurred[k] <= closes[r]:
+                out[r] = True
+                break
+
+
+@numba.njit(cache=True, nogil=True)
+def _any_hidden(
+    offsets: Int64s,
+    occurred: Int64s,
+    counts: Bools,
+    usable_from: Int64s,
+    customer: Int64s,
+    dates: Int64s,
+    opens: Int64s,
+    out: Bools,
+) -> None:
+    """Write for each snapshot whether a counted row up to ``opens`` was not yet known at *t*."""
+    for r in range(customer.shape[0]):
+        i = customer[r]
+        for k in range(offsets[i], offsets[i + 1]):
+            if counts[k] and occurred[k] <= opens[r] and usable_from[k] > dates[r]:
+                out[r] = True
+                break
+
+
+@numba.njit(cache=True, nogil=True)
+def _spell_outcome(
+    offsets: Int64s,
+    started: Int64s,
+    ended: Int64s,
+    is_churn_end: Bools,
+    customer: Int64s,
+    dates: Int64s,
+    opens: Int64s,
+    closes: Int64s,
+    grace: int,
+    out: Int8s,
+) -> None:
+    """Follow the cover in force at each date to its end; a start within grace of an end continues it."""
+    for r in range(customer.shape[0]):
+        i = customer[r]
+        cover_end, last = dates[r], -1
+        grown = True
+        while grown:
+            grown = False
+            allowed = cover_end if last < 0 else cover_end + grace
+            for k in range(offsets[i], offsets[i + 1]):
+                if started[k] <= allowed and ended[k] > cover_end:
+                    cover_end, last, grown = ended[k], k, True
+            if cover_end > closes[r]:
+                break
+        if last < 0 or cover_end <= opens[r]:
+            out[r] = -1
+        elif cover_end > closes[r]:
+            out[r] = 0
+        else:
+            out[r] = 1 if is_churn_end[last] else -1
+
+
+def churn_labels(
+    bucket: Bucket, definition: ChurnDefinition, window: OutcomeWindow, customer: Int64s, dates: Int64s, *, as_of: int
+) -> Int8s:
+    """Label snapshots.
+
+    Parameters
+    ----------
+    bucket : Bucket
+    definition : ChurnDefinition
+    window : OutcomeWindow
+    customer, dates : ndarray of int64, shape (n_rows,)
+        Snapshots at risk.
+    as_of : int
+        Outcomes that are settled later are censored.
+
+    Returns
+    -------
+    ndarray of int8, shape (n_rows,)
+        1 churned, 0 stayed, -1 censored. Inactivity: no activity in the window. Event: a churn event in the window;
+        one in the lead time, or before *t* but not yet known at *t*, censors. Spell end: the cover ends in the window
+        and is not renewed within the grace; an end in the lead time or for a reason that does not count censors.
+    """
+    opens, closes = window.opens(dates), window.closes(dates)
+    table = definition.table
+    if definition.kind == "spell_end":
+        labels = np.empty(len(dates), dtype=np.int8)
+        started, ended = bucket.instants(table, "started_at"), bucket.instants(table, "ended_at")
+        reasons = _counting_ends(bucket, definition)
+        offsets = bucket.offsets(table)
+        _spell_outcome(offsets, started, ended, reasons, customer, dates, opens, closes, window.grace_us, labels)
+    else:
+        is_event = definition.kind == "event"
+        counts = definition.is_churn_event(bucket) if is_event else bucket.is_activity(table)
+        happened = np.zeros(len(dates), dtype=bool)
+        rows = bucket.offsets(table), bucket.instants(table, "occurred_at"), counts
+        _any_in_window(*rows, customer, opens, closes, happened)
+        labels = (happened if is_event else ~happened).astype(np.int8)
+        if is_event:
+            unknown_then = np.zeros(len(dates), dtype=bool)
+            _any_hidden(*rows, bucket.known_at(table), customer, dates, opens, unknown_then)
+            labels[unknown_then] = CENSORED
+    labels[~window.is_settled(dates, as_of=as_of)] = CENSORED
+    return labels
+
+
+def _counting_ends(bucket: Bucket, definition: ChurnDefinition) -> Bools:
+    table = bucket.table(definition.table)
+    if not definition.end_reasons:
+        return np.ones(table.num_rows, dtype=bool)
+    values = pa.array(definition.end_reasons, pa.string())
+    counting: Bools = pc.fill_null(pc.is_in(table["end_reason"], value_set=values), False).to_numpy()
+    return counting
+
+
+_YES = ("yes", "y", "true", "t", "1", "churned")
+_NO = ("no", "n", "false", "f", "0", "stayed")
+
+
+def static_labels(column: pa.ChunkedArray, *, churned_values: Sequence[str], file: str, name: str) -> Int8s:
+    """Read ready labels of a customers table.
+
+    Parameters
+    ----------
+    column : pyarrow.ChunkedArray of string, shape (n_customers,)
+        Missing = a customer to be scored, not to be learned from.
+    churned_values : sequence of str
+        Values that mean churned; every other value means stayed. Empty: yes/true/t/1/churned against their
+        opposites, and anything else is refused.
+    file, name : str
+        For messages.
+
+    Returns
+    -------
+    ndarray of int8, shape (n_customers,)
+        1 churned, 0 stayed, -1 missing.
+
+    Raises
+    ------
+    DataError
+        If a value is neither.
+    """
+    text = pc.utf8_lower(pc.utf8_trim_whitespace(column))
+    yes = [value.strip().lower() for value in churned_values] or list(_YES)
+    is_yes = pc.fill_null(pc.is_in(text, value_set=pa.array(yes, pa.string())), False).to_numpy()
+    is_missing = pc.fill_null(pc.equal(text, ""), True).to_numpy()
+    if not churned_values:
+        is_no = pc.fill_null(pc.is_in(text, value_set=pa.array(_NO, pa.string())), False).to_numpy()
+        n_unclear = int((~is_yes & ~is_no & ~is_missing).sum())
+        if n_unclear:
+            raise DataError(
+                "values of the label column are neither yes nor no",
+                rule="data.label_unclear",
+                file=file,
+                column=name,
+                count=n_unclear,
+                next_step="Name the values that mean churned in churn.label_values.",
+            )
+    labels: Int8s = is_yes.astype(np.int8)
+    labels[is_missing] = CENSORED
+    return labels

@@ -1,0 +1,1 @@
+"""Snapshots: who is observed when, and which dates learn, check and score."""
