@@ -1,0 +1,1 @@
+"""Engines: who runs a function over buckets of whole customers."""

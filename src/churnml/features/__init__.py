@@ -1,0 +1,1 @@
+"""Features: generated from the roles, by one backward sweep, from rows usable at the observation date."""
