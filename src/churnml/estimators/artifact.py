@@ -1,0 +1,178 @@
+"""Model folders: LightGBM's text, a JSON beside it, a card; no pickle, digests checked before anything is parsed."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import lightgbm as lgb
+
+from churnml.errors import ModelError
+from churnml.estimators.boosting import booster_text
+from churnml.estimators.card import card_of
+from churnml.estimators.churn import ChurnClassifier
+from churnml.estimators.clv import ValueRegressor
+from churnml.estimators.matrix import FeatureSpec
+from churnml.estimators.record import ModelRecord, parse_record
+from churnml.storage import digest_bytes, new_folder
+
+__all__ = ["LoadedModel", "load", "model_digest", "save"]
+
+TEXT, RECORD, CARD = "model.txt", "model.json", "card.md"
+_TRIAL = """
+import sys
+import lightgbm
+booster = lightgbm.Booster(model_str=sys.stdin.buffer.read().decode())
+booster.predict([[0.0] * booster.num_feature(), [float("nan")] * booster.num_feature()], num_threads=1)
+"""
+"""A damaged text can kill or hang the process that parses it, or one that walks its trees; so a child goes first."""
+
+
+@dataclass(frozen=True)
+class LoadedModel:
+    """A model as it came from its folder.
+
+    Parameters
+    ----------
+    model : ChurnClassifier or ValueRegressor
+        Ready to predict.
+    spec : FeatureSpec
+        Its features by name.
+    meta : mapping
+        What was recorded with it: data window, digests, metrics.
+    digest : str
+        SHA-256 of ``model.json``, which holds that of ``model.txt``: the model's identity.
+    """
+
+    model: ChurnClassifier | ValueRegressor
+    spec: FeatureSpec
+    meta: Mapping[str, Any]
+    digest: str
+
+
+def save(
+    model: ChurnClassifier | ValueRegressor, spec: FeatureSpec, folder: Path, *, meta: Mapping[str, Any] | None = None
+) -> str:
+    """Write a fitted model as ``model.txt``, ``model.json`` and ``card.md``, all three or none.
+
+    Parameters
+    ----------
+    model : ChurnClassifier or ValueRegressor
+        Fitted.
+    spec : FeatureSpec
+        Its features.
+    folder : Path
+        Final folder; an older model there is replaced.
+    meta : mapping, optional
+        JSON-ready facts to record; the card shows ``title``, ``data_window``, ``population``, ``horizon_days``,
+        ``metrics``, ``baselines`` and ``limits``. No time of day: the same training gives the same bytes.
+
+    Returns
+    -------
+    str
+        The digest of ``model.json``.
+    """
+    text = booster_text(model.booster_).encode()
+    facts: dict[str, Any] = {
+        "format": 1,
+        "kind": "churn" if isinstance(model, ChurnClassifier) else "clv",
+        "features": list(spec.names),
+        "levels": {name: list(levels) for name, levels in spec.levels.items()},
+        "dropped": dict(spec.dropped),
+        "state": model.state(),
+        "settings": {key: value for key, value in model.settings_.items() if key != "num_threads"},
+        "n_rounds": model.n_rounds_,
+        "model_txt_sha256": digest_bytes(text),
+        "meta": dict(meta or {}),
+    }
+    record = ModelRecord.sealed(facts)
+    with new_folder(folder) as temp:
+        (temp / TEXT).write_bytes(text)
+        (temp / RECORD).write_bytes(record)
+        (temp / CARD).write_text(card_of(facts, record_sha256=digest_bytes(record)), encoding="utf-8")
+    return digest_bytes(record)
+
+
+def load(
+    folder: Path, *, digest: str | None = None, trusted: bool = False, threads: int = 1, timeout_seconds: float = 60.0
+) -> LoadedModel:
+    """Read a model folder; nothing is parsed before its digest is checked.
+
+    Parameters
+    ----------
+    folder : Path
+        Holds ``model.txt`` and ``model.json``.
+    digest : str, optional
+        Expected digest of ``model.json``, kept elsewhere (registry, Git): tells a replaced model from the right one.
+    trusted : bool
+        Leave out the trial in a child process; for a folder this run has written itself.
+    threads : int
+        Threads for prediction.
+    timeout_seconds : float
+        Longest trial.
+
+    Raises
+    ------
+    ModelError
+        If a file is absent, altered, in another format, or its trees do not survive the trial.
+    """
+    raw = _read(folder, RECORD)
+    if digest is not None and digest_bytes(raw) != digest:
+        raise _refusal("not the expected model: digests differ", rule="model.digest", file=RECORD)
+    record = parse_record(raw)
+    text = _read(folder, TEXT)
+    if digest_bytes(text) != record.model_txt_sha256:
+        raise _refusal("altered since it was written: digests differ", rule="model.digest", file=TEXT)
+    if not trusted:
+        _try_in_child(text, timeout_seconds=timeout_seconds)
+    booster = _parsed(text)
+    if booster.num_feature() != len(record.features):
+        raise _refusal("trees and record name different numbers of features", rule="model.features_differ", file=TEXT)
+    kind = ChurnClassifier if record.kind == "churn" else ValueRegressor
+    model: ChurnClassifier | ValueRegressor = kind.from_state(booster, record.state, threads=threads)
+    model.settings_, model.n_rounds_ = dict(record.settings), record.n_rounds
+    spec = FeatureSpec(record.features, dict(record.levels), dict(record.dropped))
+    return LoadedModel(model, spec, record.meta, digest_bytes(raw))
+
+
+def model_digest(folder: Path) -> str:
+    """Return the digest of a folder's ``model.json`` without parsing anything.
+
+    Raises
+    ------
+    ModelError
+        If the file is absent.
+    """
+    return digest_bytes(_read(folder, RECORD))
+
+
+def _read(folder: Path, name: str) -> bytes:
+    try:
+        return (folder / name).read_bytes()
+    except OSError as error:
+        raise _refusal("model file not found or not readable", rule="model.missing", file=name) from error
+
+
+def _try_in_child(text: bytes, *, timeout_seconds: float) -> None:
+    command = [sys.executable, "-I", "-c", _TRIAL]
+    try:
+        done = subprocess.run(command, input=text, capture_output=True, timeout=timeout_seconds, check=False)
+    except subprocess.TimeoutExpired as error:
+        raise _refusal("the trees could not be read in time", rule="model.trial", file=TEXT) from error
+    if done.returncode != 0:
+        raise _refusal(f"the trees could not be read (status {done.returncode})", rule="model.trial", file=TEXT)
+
+
+def _parsed(text: bytes) -> lgb.Booster:
+    try:
+        return lgb.Booster(model_str=text.decode())
+    except (lgb.basic.LightGBMError, ValueError) as error:
+        raise _refusal("not a LightGBM model text", rule="model.format", file=TEXT) from error
+
+
+def _refusal(problem: str, *, rule: str, file: str) -> ModelError:
+    return ModelError(problem, rule=rule, file=file, next_step="Fetch the model again or train it anew.")

@@ -1,0 +1,97 @@
+import json
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from churnml.evaluation.backtest import Predictions
+from churnml.evaluation.plots import plots_of
+from churnml.evaluation.report import metrics_of
+from churnml.metrics import log_loss, roc_auc_score
+
+N = 400
+
+
+def predictions(*, kind="churn", shift=0.0, one_class=False):
+    """Two cut-offs; the model sees more of the truth than the recency rule (or last spend) does."""
+    draw = np.random.default_rng(0)
+    risk = draw.normal(size=2 * N)
+    p = 1.0 / (1.0 + np.exp(-risk))
+    y = (draw.random(2 * N) < p).astype(float)
+    y = np.zeros(2 * N) if one_class else y
+    keys = {"fold": ["a"] * N + ["b"] * N, "customer_id": [f"c{k:04d}" for k in range(N)] * 2}
+    nothing = np.full(2 * N, np.nan)
+    rule = 1.0 / (1.0 + np.exp(-(0.5 * risk + draw.normal(size=2 * N) + shift)))
+    if kind == "churn":
+        rest = {"p_frequency": nothing, "p_tenure": nothing, "p_bgnbd": nothing, "p_logistic": nothing}
+        return Predictions("churn", pa.table({**keys, "y": y, "p_churnml": p, "p_recency": rule, **rest}))
+    rest = {"v_frequency": nothing, "v_bgnbd_gamma_gamma": nothing}
+    value = np.where(y == 1, np.exp(risk), 0.0)
+    ends = {"v_low": np.zeros(2 * N), "v_high": np.full(2 * N, np.quantile(value, 0.8))}
+    return Predictions("clv", pa.table({**keys, "y": value, "v_churnml": p, "v_last_spend": rule, **ends, **rest}))
+
+
+def test_overall_ranking_is_the_mean_over_cut_offs():
+    found, data = metrics_of(predictions()), predictions()
+    y, p = data.values("y"), data.values("p_churnml")
+    halves = [roc_auc_score(y[part], p[part]) for part in (slice(0, N), slice(N, None))]
+    assert found["overall"]["churnml"]["roc_auc"] == pytest.approx(np.mean(halves))
+    assert [found["by_cut_off"][k]["models"]["churnml"]["roc_auc"] for k in "ab"] == pytest.approx(halves)
+    assert found["overall"]["churnml"]["log_loss"] == pytest.approx(log_loss(y, p))
+
+
+def test_the_interval_holds_the_number_and_is_of_the_right_size():
+    scores = metrics_of(predictions())["overall"]["churnml"]
+    assert scores["roc_auc_low"] < scores["roc_auc"] < scores["roc_auc_high"]
+    assert 0.02 < scores["roc_auc_high"] - scores["roc_auc_low"] < 0.12
+
+
+def test_the_difference_to_each_rule_has_an_interval_of_its_own():
+    gap = metrics_of(predictions())["against"]["recency"]
+    assert 0.0 < gap["low"] < gap["difference"] < gap["high"]
+
+
+def test_absent_rules_are_left_out_and_the_best_is_named():
+    found = metrics_of(predictions())
+    assert list(found["overall"]) == ["churnml", "recency"]
+    assert found["best_rule"] == "recency"
+
+
+@pytest.mark.parametrize("kind", ["churn", "clv"])
+@pytest.mark.parametrize("one_class", [False, True])
+def test_everything_can_be_written_as_json(kind, one_class):
+    found = metrics_of(predictions(kind=kind, one_class=one_class))
+    assert json.loads(json.dumps(found, allow_nan=False)) == found
+
+
+def test_one_class_gives_no_number_instead_of_a_wrong_one():
+    found = metrics_of(predictions(one_class=True))
+    assert found["overall"]["churnml"]["roc_auc"] is None
+    assert found["against"]["recency"] == {"difference": None, "low": None, "high": None}
+
+
+def test_value_has_coverage_and_total():
+    found = metrics_of(predictions(kind="clv"))
+    assert found["overall"]["churnml"]["interval_coverage"] == pytest.approx(0.8, abs=0.01)
+    assert found["overall"]["churnml"]["normalised_gini"] > found["overall"]["last_spend"]["normalised_gini"]
+
+
+def test_pictures_of_churn_start_and_end_at_the_corners():
+    plots = plots_of(predictions())
+    assert set(plots) == {"gains", "roc", "reliability"}
+    for name, columns in (
+        ("gains", ["fraction_contacted", "fraction_captured"]),
+        ("roc", ["false_positive_rate", "true_positive_rate"]),
+    ):
+        rows = plots[name].select(columns).to_pylist()
+        assert list(rows[0].values()) == [0.0, 0.0]
+        assert list(rows[-1].values()) == pytest.approx([1.0, 1.0])
+
+
+def test_value_deciles_add_up():
+    rows = plots_of(predictions(kind="clv"))["value_deciles"].slice(0, 10)
+    assert sum(rows.column("actual_share").to_pylist()) == pytest.approx(1.0)
+
+
+def test_one_class_has_no_pictures_of_ranking():
+    assert plots_of(predictions(one_class=True)) == {}
