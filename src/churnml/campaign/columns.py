@@ -1,0 +1,132 @@
+"""The columns of the files people open: which, in what order, of what kind, under which words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from churnml.campaign.targeting import Decisions
+from churnml.reasons.sentences import reason_sentences
+from churnml.wording import has_words, words
+
+__all__ = ["CONTACT", "EXCLUDED", "HOLDOUT", "file_table", "headers"]
+
+_VERSIONS = {"campaign": "text", "model_version": "text", "policy_version": "text"}
+
+CONTACT: Mapping[str, str] = {
+    "rank": "whole",
+    "customer_id": "text",
+    "name": "text",
+    "owner": "text",
+    "language": "text",
+    "risk_band": "text",
+    "p_churn": "percent",
+    "value_tier": "text",
+    "clv": "money",
+    "value_at_risk": "money",
+    "expected_gain": "money",
+    "contact_by": "date",
+    "channel": "text",
+    "reach_at": "text",
+    "action": "text",
+    "reason_1": "text",
+    "reason_2": "text",
+    "reason_3": "text",
+    "group": "text",
+    **_VERSIONS,
+}
+"""Columns of the contact list and their kinds; personal ones only where the data have them."""
+
+HOLDOUT: Mapping[str, str] = {
+    "customer_id": "text",
+    "group": "text",
+    "risk_band": "text",
+    "p_churn": "percent",
+    "value_tier": "text",
+    "clv": "money",
+    "value_at_risk": "money",
+    "expected_gain": "money",
+    **_VERSIONS,
+}
+"""Columns of the hold-out list: nothing by which anybody could be contacted."""
+
+EXCLUDED: Mapping[str, str] = {
+    "customer_id": "text",
+    "reason": "text",
+    "reason_code": "text",
+    "risk_band": "text",
+    "value_at_risk": "money",
+    "expected_gain": "money",
+    **_VERSIONS,
+}
+"""Columns of the list of those left out."""
+
+_DECIMALS = {"percent": 4, "money": 2}
+_WORDED = {"risk_band": "risk_band", "channel": "channel", "action": "action", "group": "group", "reason": "exclusion"}
+_OF_VALUE = ("value_tier", "clv", "value_at_risk", "expected_gain")
+# Who never agreed, or objected, is named with the reason alone: no figures about them are passed on.
+_WITHOUT_FIGURES = ("objected", "no_consent", "no_consent_recorded")
+
+
+def file_table(decisions: Decisions, decision: str, columns: Mapping[str, str]) -> pa.Table:
+    """Return the rows of one file, in words of the campaign's language and rounded for reading.
+
+    Parameters
+    ----------
+    decisions : Decisions
+    decision : str
+        ``contact``, ``holdout`` or ``excluded``.
+    columns : mapping of str to str
+        Column -> kind; a column that the decisions do not have is left out, and what speaks of value where no value
+        is known.
+
+    Returns
+    -------
+    Table
+    """
+    rows = decisions.of(decision)
+    silent = pc.is_in(pc.fill_null(rows["exclusion"], ""), value_set=pa.array(_WITHOUT_FIGURES))
+    found = {}
+    for name, kind in columns.items():
+        column = _column(decisions, rows, name)
+        if column is None or (decisions.ranking == "probability" and name in _OF_VALUE):
+            continue
+        if kind in _DECIMALS:
+            column = pc.round(column, _DECIMALS[kind])
+        if decision == "excluded" and name in {"risk_band", "value_at_risk", "expected_gain"}:
+            column = pc.if_else(silent, None, column)
+        found[name] = _worded(column, _WORDED[name], decisions.plan.language) if name in _WORDED else column
+    return pa.table(found)
+
+
+def _column(decisions: Decisions, rows: pa.Table, name: str) -> pa.ChunkedArray | pa.Array | None:
+    """Return a column of a file as the decisions hold it; None where they do not."""
+    constants = {
+        "campaign": decisions.plan.name,
+        "model_version": decisions.model_version,
+        "policy_version": decisions.plan.policy_version,
+    }
+    if name in constants:
+        return pa.repeat(pa.scalar(constants[name], pa.string()), rows.num_rows)
+    if name.startswith("reason_") and name != "reason_code":
+        return reason_sentences(rows[name], decisions.plan.language)
+    stored = {"group": "decision", "reason": "exclusion", "reason_code": "exclusion"}.get(name, name)
+    return rows[stored] if stored in rows.column_names else None
+
+
+def _worded(column: pa.ChunkedArray | pa.Array, family: str, language: str) -> pa.Array | pa.ChunkedArray:
+    """Return the words for each code; what the catalogue does not know stays as it is."""
+    codes = column.cast(pa.string())
+    distinct = pc.unique(codes).to_pylist()
+    texts = [words(f"{family}.{c}", language) if c and has_words(f"{family}.{c}") else c for c in distinct]
+    return pa.array(texts, pa.string()).take(pc.index_in(codes, value_set=pa.array(distinct, pa.string())))
+
+
+def headers(names: list[str], decisions: Decisions) -> dict[str, str]:
+    """Return the header of each column in the campaign's language."""
+    plan = decisions.plan
+    texts = {name: words(f"column.{name}", plan.language, currency=plan.currency) for name in names}
+    # Without a declared currency its brackets would stand empty.
+    return {name: text.replace(" ()", "").replace("\uff08\uff09", "") for name, text in texts.items()}

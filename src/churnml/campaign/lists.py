@@ -1,0 +1,121 @@
+"""The files of a campaign: whom to contact, whom to leave alone for the comparison, who was left out and why."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from churnml.campaign.columns import CONTACT, EXCLUDED, HOLDOUT, file_table, headers
+from churnml.campaign.list_page import explanation, list_page
+from churnml.campaign.targeting import EXCLUSIONS, Decisions, decide
+from churnml.exports.tables import write_csv
+from churnml.exports.workbook import MAX_ROWS, Sheet, SheetColumn, write_workbook
+from churnml.storage import digest_file, new_folder, write_bytes, write_json
+from churnml.wording import words
+
+__all__ = ["Decisions", "decide", "write_lists"]
+
+
+def write_lists(decisions: Decisions, folder: Path, *, config_digest: str = "") -> dict[str, Any]:
+    """Write the files of a campaign into one folder, complete or absent.
+
+    ``contact.csv`` and ``contact.xlsx`` (whom to contact), ``holdout.csv`` (set aside, without anything to contact them
+    by), ``excluded.csv`` (left out, with the first reason), ``index.html``, and ``manifest.json`` last. Texts in the
+    CSV files that a spreadsheet would run are neutralised, see :mod:`churnml.exports.formulas`.
+
+    Parameters
+    ----------
+    decisions : Decisions
+    folder : Path
+        Takes the place of an earlier folder of that name.
+    config_digest : str, optional
+        SHA-256 of the configuration the decisions were made under.
+
+    Returns
+    -------
+    dict
+        The manifest: ranking, counts, consent tallies, versions, and rows and SHA-256 of each file.
+
+    Raises
+    ------
+    PrivacyError
+        If a value does not fit a file, or would be cut.
+    EnvironmentFault
+        If the folder cannot be written.
+    """
+    tables = {
+        "contact.csv": file_table(decisions, "contact", CONTACT),
+        "holdout.csv": file_table(decisions, "holdout", HOLDOUT),
+        "excluded.csv": file_table(decisions, "excluded", EXCLUDED),
+    }
+    contacts = tables["contact.csv"]
+    with new_folder(folder) as temp:
+        for name, table in tables.items():
+            write_csv(table, temp / name, headers=headers(table.column_names, decisions), bom=True)
+        _write_workbook(decisions, contacts, temp / "contact.xlsx")
+        write_bytes(list_page(decisions, contacts), temp / "index.html")
+        rows = {name: table.num_rows for name, table in tables.items()} | {"contact.xlsx": contacts.num_rows}
+        manifest = _manifest(decisions, temp, rows, config_digest)
+        write_json(manifest, temp / "manifest.json")
+    return manifest
+
+
+def _write_workbook(decisions: Decisions, contacts: pa.Table, path: Path) -> None:
+    names = contacts.column_names
+    titles = headers(names, decisions)
+    columns = [SheetColumn(name, titles[name], CONTACT[name]) for name in names]
+    title = words("list.contact_sheet", decisions.plan.language)
+    # Longer lists go on in further sheets.
+    starts = range(0, max(contacts.num_rows, 1), MAX_ROWS)
+    sheets = [
+        Sheet(f"{title} {number}" if len(starts) > 1 else title, contacts.slice(start, MAX_ROWS), columns)
+        for number, start in enumerate(starts, start=1)
+    ]
+    write_workbook(path, sheets, explanation=explanation(decisions, names), made=decisions.as_of)
+
+
+def _manifest(decisions: Decisions, folder: Path, rows: dict[str, int], config_digest: str) -> dict[str, Any]:
+    plan = decisions.plan
+    counts = Counter(decisions.table["decision"].to_pylist())
+    reasons = Counter(decisions.of("excluded")["exclusion"].to_pylist())
+    files = sorted(path for path in folder.iterdir() if path.name != "manifest.json")
+    return {
+        "campaign": plan.name,
+        "as_of": decisions.as_of.isoformat(),
+        "policy_version": plan.policy_version,
+        "ranking": decisions.ranking,
+        "model_version": decisions.model_version,
+        "config_digest": config_digest,
+        "language": plan.language,
+        "currency": plan.currency,
+        "economics": {
+            "effect": plan.effect,
+            "cost": plan.cost,
+            "capacity": plan.capacity,
+            "budget": plan.budget,
+            "contacts_cost": plan.cost * counts["contact"],
+            "contacts_expected_gain": decisions.total("expected_gain")
+            if decisions.ranking == "expected_gain"
+            else None,
+            "contacts_expected_kept": plan.effect * decisions.total("p_churn"),
+        },
+        "holdout": {"share": plan.holdout_share, "seed": plan.seed},
+        "counts": {
+            "customers": decisions.table.num_rows,
+            **{name: counts[name] for name in ("contact", "holdout", "excluded")},
+        },
+        "excluded": {reason: reasons[reason] for reason in EXCLUSIONS if reasons[reason]},
+        "consent": {
+            "mode": decisions.consent_mode,
+            "meaning": words(f"list.consent_{decisions.consent_mode}", plan.language),
+            "channels": {channel: dict(tally) for channel, tally in decisions.consent.items()},
+        },
+        "formula_guard": "apostrophe",
+        "files": {
+            path.name: {"bytes": path.stat().st_size, "rows": rows.get(path.name), "sha256": digest_file(path)}
+            for path in files
+        },
+    }

@@ -1,0 +1,78 @@
+"""How much each feature raises or lowers a customer's risk: LightGBM's own exact contributions, in batches."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from churnml.errors import ModelError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    import lightgbm as lgb
+
+__all__ = ["contributions", "contributions_in_batches"]
+
+Floats = npt.NDArray[np.float64]
+Matrix = npt.NDArray[Any]
+
+
+def contributions(booster: lgb.Booster, X: Matrix, *, names: Sequence[str], batch_rows: int = 16_384) -> Floats:
+    """Return the contribution of every feature to every prediction, in the model's raw score (log-odds for churn).
+
+    Parameters
+    ----------
+    booster : lightgbm.Booster
+    X : ndarray, shape (n_rows, n_features)
+        The matrix that is given to the booster for its predictions; NaN = missing.
+    names : sequence of str
+        Features of the columns of X, in order.
+    batch_rows : int, optional
+        Rows explained at once; it bounds memory and changes nothing else.
+
+    Returns
+    -------
+    ndarray of float64, shape (n_rows, n_features)
+        With the model's constant part added, each row sums to the raw score.
+
+    Raises
+    ------
+    ModelError
+        If the columns are not the model's features.
+
+    References
+    ----------
+    .. [1] Lundberg et al. (2020). From local explanations to global understanding with explainable AI for trees.
+       Nature Machine Intelligence 2.
+    """
+    parts = [part for _, part in contributions_in_batches(booster, X, names=names, batch_rows=batch_rows)]
+    return np.concatenate(parts) if parts else np.empty((0, len(names)))
+
+
+def contributions_in_batches(
+    booster: lgb.Booster, X: Matrix, *, names: Sequence[str], batch_rows: int = 16_384
+) -> Iterator[tuple[slice, Floats]]:
+    """Yield the rows of X in slices with their contributions; parameters as in :func:`contributions`."""
+    _check(booster, X, names)
+    for start in range(0, len(X), batch_rows):
+        rows = slice(start, min(start + batch_rows, len(X)))
+        found = np.asarray(booster.predict(X[rows], pred_contrib=True), dtype=np.float64)
+        yield rows, found[:, :-1]
+
+
+def _check(booster: lgb.Booster, X: Matrix, names: Sequence[str]) -> None:
+    model_names = booster.feature_name()
+    # A booster trained on a bare matrix names its columns itself; then only their number can be compared.
+    is_unnamed = all(name == f"Column_{place}" for place, name in enumerate(model_names))
+    # LightGBM writes blanks in names as underscores.
+    is_other = not is_unnamed and [name.replace(" ", "_") for name in names] != list(model_names)
+    if X.ndim != 2 or X.shape[1] != len(names) or len(names) != booster.num_feature() or is_other:
+        raise ModelError(
+            "the matrix does not have the model's features in their order",
+            rule="model.features",
+            count=abs(booster.num_feature() - len(names)) or None,
+            next_step="Build the matrix from the model's own feature list.",
+        )

@@ -1,0 +1,146 @@
+"""The few causes that raise a customer's risk most, in machine form."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from churnml.reasons.background import background_of
+from churnml.reasons.causes import FeaturePlace, locate
+from churnml.reasons.contributions import contributions_in_batches
+from churnml.reasons.facts import Evidence, facts_of
+from churnml.reasons.sentences import reason_code
+
+if TYPE_CHECKING:
+    import lightgbm as lgb
+
+__all__ = ["UNPROVEN_WEIGHT", "risk_reasons", "top_reasons"]
+
+Floats = npt.NDArray[np.float64]
+Texts = npt.NDArray[np.object_]
+
+UNPROVEN_WEIGHT = 0.5
+"""What a contribution counts where the customer's own figures do not bear the cause out: a cause with figures goes
+first unless the other contributes more than twice as much."""
+
+
+def risk_reasons(
+    booster: lgb.Booster,
+    X: npt.NDArray[Any],
+    *,
+    names: Sequence[str],
+    kinds: Mapping[str, str] | None = None,
+    n_reasons: int = 3,
+    batch_rows: int = 16_384,
+) -> pa.Table:
+    """Return the main causes of each customer's risk.
+
+    Parameters
+    ----------
+    booster : lightgbm.Booster
+        The churn model; a higher score is a higher risk.
+    X : ndarray, shape (n_rows, n_features)
+        As given to the booster; numbers are taken from it for the figures in a reason.
+    names : sequence of str
+        Features of the columns of X.
+    kinds : mapping of str to str, optional
+        Table name -> kind; without it, sources are told from their names.
+    n_reasons : int, optional
+    batch_rows : int, optional
+        Rows explained at once; it bounds memory and changes nothing else.
+
+    Returns
+    -------
+    Table
+        ``reason_1`` ... ``reason_<n>``: text in machine form, null where fewer causes raise the risk.
+
+    Raises
+    ------
+    ModelError
+        If the columns are not the model's features.
+    """
+    places = [locate(name, kinds=kinds) for name in names]
+    parts = [
+        top_reasons(found, X[rows], places, n_reasons=n_reasons)
+        for rows, found in contributions_in_batches(booster, X, names=names, batch_rows=batch_rows)
+    ]
+    empty = pa.table({f"reason_{k + 1}": pa.array([], pa.string()) for k in range(n_reasons)})
+    return pa.concat_tables(parts) if parts else empty
+
+
+def top_reasons(
+    contributed: Floats, X: npt.NDArray[Any], places: Sequence[FeaturePlace], *, n_reasons: int = 3
+) -> pa.Table:
+    """Gather contributions into causes and name the largest that raise the risk.
+
+    Contributions of one cause add up over all its features, so that correlated features share one reason. Where the
+    customer's figures do not bear a cause out, it counts :data:`UNPROVEN_WEIGHT` times what it contributes; so does a
+    source of a cause, when one is chosen to give the figures. Among twice ``n_reasons`` causes that contribute most,
+    the first by that measure are named.
+
+    Parameters
+    ----------
+    contributed : ndarray of float64, shape (n_rows, n_features)
+    X : ndarray, shape (n_rows, n_features)
+    places : sequence of FeaturePlace
+        What the columns are about.
+    n_reasons : int, optional
+    """
+    groups = list(dict.fromkeys((place.cause, place.source) for place in places))
+    group_of = {group: at for at, group in enumerate(groups)}
+    by_group = _sums(contributed, [group_of[place.cause, place.source] for place in places], len(groups))
+    named = list(dict.fromkeys(cause for cause, _ in groups))
+    by_cause = _sums(by_group, [named.index(cause) for cause, _ in groups], len(named))
+    is_near = by_cause > 0
+    np.put_along_axis(is_near, _descending(by_cause)[:, 2 * n_reasons :], False, axis=1)
+    weighted, codes = np.full(by_cause.shape, -np.inf), np.full(by_cause.shape, None, dtype=object)
+    for number, cause in enumerate(named):
+        rows = np.flatnonzero(is_near[:, number])
+        codes[rows, number], is_proven = _codes(cause, rows, by_group, groups, X, places)
+        weighted[rows, number] = by_cause[rows, number] * np.where(is_proven, 1.0, UNPROVEN_WEIGHT)
+    texts = np.full((len(contributed), max(n_reasons, len(named))), None, dtype=object)
+    texts[:, : len(named)] = np.take_along_axis(codes, _descending(weighted), axis=1)
+    return pa.table({f"reason_{k + 1}": pa.array(texts[:, k].tolist(), pa.string()) for k in range(n_reasons)})
+
+
+def _descending(values: Floats) -> npt.NDArray[np.intp]:
+    """Return the places by value, largest first; a stable sort keeps the order of the features where values tie."""
+    return np.argsort(-values, axis=1, kind="stable")
+
+
+def _sums(values: Floats, group: Sequence[int], n_groups: int) -> Floats:
+    """Add up columns by group, one after the other, so that the sum does not depend on how rows are batched."""
+    sums = np.zeros((len(values), n_groups))
+    for column, number in enumerate(group):
+        sums[:, number] += values[:, column]
+    return sums
+
+
+def _codes(
+    cause: str,
+    rows: npt.NDArray[np.intp],
+    by_group: Floats,
+    groups: Sequence[tuple[str, str]],
+    X: npt.NDArray[Any],
+    places: Sequence[FeaturePlace],
+) -> tuple[Texts, npt.NDArray[np.bool_]]:
+    """Return the machine form of one cause for some rows, and whether figures bear it out."""
+    best = np.full(len(rows), -np.inf)
+    codes, is_proven = np.full(len(rows), "", dtype=object), np.zeros(len(rows), dtype=bool)
+    for at, (_, source) in ((at, group) for at, group in enumerate(groups) if group[0] == cause):
+        evidence = Evidence(X[rows], places, source, cause)
+        facts = facts_of(evidence)
+        proven = facts != ""
+        contributed = by_group[rows, at]
+        weighted = np.where(proven | (contributed <= 0), contributed, UNPROVEN_WEIGHT * contributed)
+        mine = np.flatnonzero(weighted > best)
+        best[mine], is_proven[mine] = weighted[mine], proven[mine]
+        told = np.where(proven, facts, background_of(evidence))[mine]
+        of_class = next(place.source_class for place in places if place.source == source)
+        head = reason_code(cause, source, of_class=of_class)
+        codes[mine] = [f"{head};{text}" if text else head for text in told]
+    return codes, is_proven

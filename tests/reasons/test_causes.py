@@ -1,0 +1,83 @@
+from __future__ import annotations
+
+import pytest
+
+from churnml.reasons.causes import causes, is_controllable, is_trouble, locate, low_score, source_class
+from churnml.wording import has_words
+
+KINDS = {
+    "orders": "events",
+    "order_notes": "events",
+    "changes": "calendar",
+    "plans": "spells",
+    "customers": "customers",
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "cause"),
+    [
+        ("orders_recency_days", "silence"),
+        ("orders_silence_ratio", "silence"),
+        ("orders_count_90d", "falling_activity"),
+        ("orders_count_trend_30d_90d", "falling_activity"),
+        ("orders_amount_sum_365d", "falling_value"),
+        ("orders_amount_last", "falling_value"),
+        ("orders_refunded_share_all", "refunds"),
+        ("orders_refunds_count_90d", "refunds"),
+        ("orders_gap_latest_days", "silence"),
+        ("orders_repeat_days", "low_engagement"),
+        ("orders_tenure_days", "new_customer"),
+        ("orders_channel_web_count_90d", "activity"),
+        ("orders_channel_last", "activity"),
+        ("orders_discount_mean_90d", "price"),
+        ("visits_count_30d", "low_engagement"),
+        ("visits_recency_days", "silence"),
+        ("tickets_count_90d", "service_trouble"),
+        ("support_calls_hours_mean_90d", "service_trouble"),
+        ("surveys_score_last", "dissatisfaction"),
+        ("surveys_feedback_last", "dissatisfaction"),
+        ("tickets_csat_last", "dissatisfaction"),
+        ("payments_status_failed_count_90d", "payment"),
+        ("campaigns_count_365d", "campaign_response"),
+        ("company_changes_outage_since_days", "company_change"),
+        ("company_changes_price_rise_since_days", "price"),
+        ("subscriptions_to_planned_end_days", "contract_end"),
+        ("subscriptions_active_count", "contract_end"),
+        ("subscriptions_plan_last", "contract_end"),
+        ("subscriptions_amount_now", "price"),
+        ("customers_age", "profile"),
+        ("customers_tenure_days", "new_customer"),
+        ("\u8ba2\u5355_recency_days", "silence"),
+        ("\u6295\u8bc9_count_90d", "service_trouble"),
+        ("things_unheard_of", "activity"),
+    ],
+)
+def test_cause_of_a_feature(name: str, cause: str) -> None:
+    assert locate(name).cause == cause
+
+
+def test_declared_tables_say_where_the_source_ends() -> None:
+    place = locate("order_notes_count_90d", kinds=KINDS)
+    assert (place.source, place.measure, place.window) == ("order_notes", "count", "90d")
+    assert locate("changes_outage_since_days", kinds=KINDS).cause == "company_change"
+    assert locate("plans_age_days", kinds=KINDS).cause == "contract_end"
+    assert locate("customers_joined_days", kinds=KINDS).cause == "new_customer"
+
+
+def test_words_are_beginnings_or_whole_words() -> None:
+    assert source_class("postcodes") == "other"
+    assert source_class("posts") == "usage"
+    assert locate("orders_gap_latest_days").cause != "payment"
+    assert is_trouble(locate("payments_status_late_count_90d"))
+    assert not is_trouble(locate("payments_status_latest_count_90d"))
+
+
+def test_every_cause_has_words_and_says_whether_it_can_be_acted_on() -> None:
+    assert all(has_words(f"cause.{cause}") and has_words(f"reason.{cause}.neutral") for cause in causes())
+    assert is_controllable("silence")
+    assert not is_controllable("profile")
+
+
+def test_what_counts_as_a_low_score_depends_on_the_scale() -> None:
+    assert (low_score("nps_last"), low_score("csat_last"), low_score("stars_last")) == (6, 3, 3)

@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+import lightgbm as lgb
+import numpy as np
+import pytest
+
+from churnml.reasons.causes import locate
+from churnml.reasons.ranking import risk_reasons, top_reasons
+
+NAMES = ["orders_recency_days", "orders_gap_mean_days", "visits_recency_days", "tickets_count_90d", "customers_age"]
+PLACES = [locate(name) for name in NAMES]
+
+
+def reasons(contributed: list[float], values: list[float]) -> list[str | None]:
+    table = top_reasons(np.array([contributed]), np.array([values]), PLACES)
+    return [table[name][0].as_py() for name in ("reason_1", "reason_2", "reason_3")]
+
+
+def test_causes_add_up_over_features_and_the_largest_come_first() -> None:
+    found = reasons([0.3, 0.1, 0.3, 0.5, 0.2], [61, 14, 9, 3, 40])
+    assert found == [
+        "silence;source=orders;days=61;usual=14",
+        "service_trouble;source=tickets;n=3;window=90",
+        "profile;source=customers",
+    ]
+
+
+def test_the_strongest_source_of_a_cause_gives_the_figures() -> None:
+    assert reasons([0.1, 0.0, 0.4, -1, -1], [61, 14, 99, 0, 40]) == ["silence;source=visits;days=99", None, None]
+
+
+def test_what_lowers_the_risk_is_no_reason() -> None:
+    assert reasons([-0.1, -0.1, -0.1, 0.0, -0.2], [1, 1, 1, 1, 1]) == [None, None, None]
+
+
+def test_figures_that_do_not_bear_the_cause_out_are_only_background() -> None:
+    assert reasons([1, 0, 0, 0, 0], [3, 14, 9, 3, 40])[0] == "silence;source=orders;last=3"
+    assert reasons([1, 0, 0, 0, 0], [np.nan, np.nan, 9, 3, 40])[0] == "silence;source=orders"
+
+
+@pytest.mark.parametrize(("profile", "first"), [(0.99, "service_trouble"), (1.01, "profile")])
+def test_figures_go_first_unless_the_other_cause_contributes_twice_as_much(profile: float, first: str) -> None:
+    found = reasons([-1, 0, 0, 0.5, profile], [3, 14, 9, 3, 40])
+    assert [str(code).partition(";")[0] for code in found[:2]] == sorted(
+        ["service_trouble", "profile"], key=lambda cause: cause != first
+    )
+
+
+def test_a_source_whose_figures_bear_the_cause_out_speaks_for_it() -> None:
+    values = [3, 14, 99, 0, 40]
+    assert reasons([0.7, 0.0, 0.4, -1, -1], values)[0] == "silence;source=visits;days=99"
+    assert reasons([0.9, 0.0, 0.4, -1, -1], values)[0] == "silence;source=orders;last=3"
+
+
+def test_reasons_of_a_booster_do_not_depend_on_batches() -> None:
+    rng = np.random.default_rng(2)
+    X = rng.gamma(2, 20, size=(300, len(NAMES)))
+    y = (X[:, 0] > 2 * X[:, 1]).astype(float)
+    settings = {"objective": "binary", "verbose": -1, "num_threads": 1, "num_leaves": 7, "seed": 1}
+    booster = lgb.train(settings, lgb.Dataset(X, y, feature_name=NAMES), num_boost_round=20)
+    whole = risk_reasons(booster, X, names=NAMES)
+    assert whole.equals(risk_reasons(booster, X, names=NAMES, batch_rows=37).combine_chunks())
+    assert whole.num_rows == 300
+    assert risk_reasons(booster, X[:0], names=NAMES).column_names == ["reason_1", "reason_2", "reason_3"]
+    risky = np.argmax(booster.predict(X))
+    assert whole["reason_1"][int(risky)].as_py().startswith("silence")
