@@ -18,6 +18,7 @@ setup: $(SYNCED) ## install everything into .venv/
 
 $(SYNCED): pyproject.toml uv.lock
 	@UV_PROJECT_ENVIRONMENT=.venv .ci/uv sync --frozen --quiet --compile-bytecode
+	@$(ENV) python -m churnml.flow.compile
 	@touch $@
 
 run: $(SYNCED) ## from nothing to retention lists in data/lists/

@@ -1,0 +1,23 @@
+"""Stage campaign: scores, contact data and consent in, the lists of one campaign out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from churnml.config import load_params
+from churnml.flow.deliver import make_lists
+from churnml.histories.store import open_history
+from churnml.stage import parse_paths, run_stage
+from churnml.storage import read_parquet
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Decide for every customer: contact, hold out, or leave out with the first reason; write the files."""
+    args = parse_paths(argv, inputs=["prepared", "scores", "labels"], outputs=["lists"])
+    params, history = load_params(args.params), open_history(args.prepared)
+    make_lists(params, history, read_parquet(args.scores), labels=args.labels, folder=args.lists)
+    return 0
+
+
+if __name__ == "__main__":
+    run_stage(main)

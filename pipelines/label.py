@@ -1,0 +1,23 @@
+"""Stage label: spine and prepared histories in, one churn label and one value per snapshot out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from churnml.config import load_params
+from churnml.flow.label import label
+from churnml.histories.store import open_history
+from churnml.stage import parse_paths, run_stage
+from churnml.storage import write_json
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Look only after each observation date; what is not settled yet stays missing and is counted."""
+    args = parse_paths(argv, inputs=["prepared", "spine"], outputs=["labels", "counts"])
+    counts = label(open_history(args.prepared), load_params(args.params), args.spine, args.labels)
+    write_json(counts, args.counts)
+    return 0
+
+
+if __name__ == "__main__":
+    run_stage(main)

@@ -1,0 +1,27 @@
+"""Stage score: features at as_of and models in, one scored row per known customer out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from churnml.config import load_params
+from churnml.flow.score import load_models, score
+from churnml.histories.store import open_history
+from churnml.stage import parse_paths, run_stage
+from churnml.storage import write_parquet
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Score every customer: probability, value and its interval, tier, band, reasons."""
+    args = parse_paths(
+        argv, inputs=["prepared", "features", "churn_model", "clv_model", "churn_backtest"], outputs=["scores"]
+    )
+    params, history = load_params(args.params), open_history(args.prepared)
+    models = load_models(args.churn_model, args.clv_model, threads=params.train.threads)
+    scored = score(params, history, models, features=args.features, backtest=args.churn_backtest)
+    write_parquet(scored, args.scores)
+    return 0
+
+
+if __name__ == "__main__":
+    run_stage(main)

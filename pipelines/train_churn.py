@@ -1,0 +1,27 @@
+"""Stage train_churn: features and labels in, the churn model and its backtest beside simple rules out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from churnml.config import load_params
+from churnml.flow.learn import train_churn
+from churnml.stage import parse_paths, run_stage
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Test the model on later dates it has not seen, then fit and save the one to be used."""
+    args = parse_paths(argv, inputs=["features", "labels", "spine"], outputs=["model", "backtest"])
+    train_churn(
+        load_params(args.params),
+        features=args.features,
+        labels=args.labels,
+        spine=args.spine,
+        model=args.model,
+        backtest=args.backtest,
+    )
+    return 0
+
+
+if __name__ == "__main__":
+    run_stage(main)

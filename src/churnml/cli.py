@@ -1,0 +1,203 @@
+"""The command line: each command checks its arguments, calls the flow, and ends with an exit code."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from churnml import __version__
+from churnml.stage import ERROR_FILE, end_on_sigterm, ends_well
+
+__all__ = ["main"]
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="Churn and customer value: from raw histories to the list a retention team calls.",
+)
+PARAMS = Path("params.yaml")
+CHAMPION = "models:/churn@champion"
+
+
+def main() -> None:
+    """Run the command line."""
+    end_on_sigterm()
+    try:
+        # Outside its standalone mode typer returns the code that a command ended with.
+        sys.exit(app(standalone_mode=False))
+    except typer.Abort:
+        sys.exit(130)
+    except Exception as error:
+        # Wrong options: what typer says of them, without its own exit path.
+        show = getattr(error, "show", None)
+        if show is None:
+            raise
+        show()
+        sys.exit(2)
+
+
+def _leave(work: Callable[[], int]) -> None:
+    raise typer.Exit(ends_well(work))
+
+
+def _run(root: Path, stages: Sequence[str]) -> int:
+    """Check the parameters, which DVC reads before any stage could say what is wrong with them, and run."""
+    from churnml.config import load_params
+    from churnml.flow.raw import folder_of
+    from churnml.workspace import TARGETS, require_folder, run_pipeline
+
+    if (root / "dvc.yaml").exists():
+        require_folder(root, folder_of(load_params(root / "params.yaml")))
+    code = run_pipeline(root, targets=stages or TARGETS, error_file=ERROR_FILE)
+    if code == 0 and not stages:
+        _summarise(root)
+    return code
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(text + "\n")
+
+
+@app.command()
+def version() -> None:
+    """Print the version."""
+    _say(__version__)
+
+
+@app.command()
+def run(
+    stages: Annotated[list[str] | None, typer.Argument(help="Stages; by default all that lead to lists.")] = None,
+) -> None:
+    """Bring reports, scores and lists up to date: only what has changed is done again."""
+    _leave(lambda: _run(Path.cwd(), stages or ()))
+
+
+@app.command()
+def example(
+    folder: Annotated[Path, typer.Argument(help="Folder of examples/ with a params.yaml.")],
+    data: Annotated[Path, typer.Option(help="Folder with the files that the example names.")],
+    workspace: Annotated[Path | None, typer.Option(help="Default: workspaces/<name of the example>.")] = None,
+) -> None:
+    """Run the whole pipeline on real input, in a workspace of its own."""
+
+    def work() -> int:
+        from churnml.workspace import make_workspace
+
+        target = workspace or Path("workspaces") / folder.resolve().name
+        make_workspace(folder, data, target, project=Path.cwd())
+        return _run(target, ())
+
+    _leave(work)
+
+
+@app.command()
+def simulate(
+    customers: Annotated[int, typer.Option(help="How many customers, at least 100.")] = 5000,
+    months: Annotated[int, typer.Option(help="Length of the history.")] = 36,
+    seed: Annotated[int, typer.Option(help="Same seed, same bytes.")] = 7,
+    end: Annotated[str, typer.Option(help="ISO date at which the history ends.")] = "2024-06-30",
+    out: Annotated[Path, typer.Option(help="Folder of the histories.")] = Path("data/simulated"),
+    truth: Annotated[Path, typer.Option(help="Folder of what is true of them.")] = Path("data/simulated_truth"),
+) -> None:
+    """Write the histories of an invented company, and apart from them its truth."""
+
+    def work() -> int:
+        from churnml.simulation import simulate as make
+
+        made = make(n_customers=customers, months=months, seed=seed, end=end, folder=out, truth=truth)
+        _say(f"{made.n_events:,} events of {customers:,} customers in {out.as_posix()}")
+        return 0
+
+    _leave(work)
+
+
+@app.command()
+def check(
+    params: Annotated[Path, typer.Option(help="Parameter file.")] = PARAMS,
+) -> None:
+    """Read and check the histories, without keeping anything but the report."""
+
+    def work() -> int:
+        import tempfile
+
+        from churnml.config import load_params
+        from churnml.flow.raw import prepare_histories
+
+        root = params.resolve().parent
+        (root / "data").mkdir(exist_ok=True)
+        report = root / "reports" / "data_check"
+        with tempfile.TemporaryDirectory(prefix=".check-", dir=root / "data") as private:
+            history = prepare_histories(
+                load_params(params),
+                root=root,
+                target=Path(private) / "prepared",
+                check=report.with_suffix(".json"),
+                check_page=report.with_suffix(".html"),
+            )
+            for info in history.tables.values():
+                _say(f"{info.name}: {info.n_rows:,} rows usable")
+        _say("reports/data_check.html says what was found.")
+        return 0
+
+    _leave(work)
+
+
+@app.command()
+def score(
+    as_of: Annotated[str | None, typer.Option(help="ISO date or time; default: histories.as_of.")] = None,
+    model: Annotated[str, typer.Option(help="Registry reference, or a folder such as models/churn.")] = CHAMPION,
+    out: Annotated[Path, typer.Option(help="Parquet file to write.")] = Path("data/scored/fresh.parquet"),
+    params: Annotated[Path, typer.Option(help="Parameter file.")] = PARAMS,
+) -> None:
+    """Score all customers as of a date with a trained model."""
+
+    def work() -> int:
+        from churnml.config import load_params
+        from churnml.flow.fresh import score_as_of
+
+        loaded = load_params(params)
+        if as_of is not None:
+            loaded = loaded.at(as_of)
+        manifest = score_as_of(loaded, root=params.resolve().parent, reference=model, out=out)
+        _say(f"{manifest['rows']:,} customers, {manifest['at_risk']:,} at risk, by {manifest['model_version']}: {out}")
+        return 0
+
+    _leave(work)
+
+
+@app.command()
+def promote(
+    model: Annotated[str, typer.Argument(help="churn or clv.")],
+    version: Annotated[int | None, typer.Option(help="Version; default: the challenger.")] = None,
+) -> None:
+    """Make a version the champion, if it passed its gate."""
+
+    def work() -> int:
+        from churnml import tracking
+        from churnml.errors import ModelError
+
+        alias = None if version is not None else "challenger"
+        number, gate = tracking.gate_of(Path.cwd(), model, alias=alias, version=version)
+        if gate != "passed":
+            raise ModelError(
+                f"version {number} of {model} did not pass its gate",
+                rule="model.gate",
+                next_step="See reports/evaluation.html; train another one.",
+            )
+        tracking.set_alias(Path.cwd(), model, "champion", number)
+        _say(f"{model}: version {number} is the champion.")
+        return 0
+
+    _leave(work)
+
+
+def _summarise(root: Path) -> None:
+    from churnml.flow.summary import summary_lines
+
+    for line in summary_lines(root):
+        _say(line)

@@ -1,0 +1,86 @@
+"""Compiles every loop once, on a tiny invented company: ``python -m churnml.flow.compile``, a part of the set-up.
+
+The compiled code is kept beside the source, so that no later run waits for it.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from churnml.config import Params
+from churnml.flow.featurize import featurize
+from churnml.flow.label import label
+from churnml.flow.raw import prepare_histories
+from churnml.flow.spine import make_spine
+from churnml.simulation import simulate
+
+__all__ = ["compile_all"]
+
+_END = "2024-06-30"
+_TABLES = {
+    "customers": {"kind": "customers", "file": "customers.parquet", "id": "customer_id", "categories": ["segment"]},
+    "orders": {
+        "kind": "events",
+        "file": "orders.parquet",
+        "id": "customer_id",
+        "time": "ordered_at",
+        "known_at": "loaded_at",
+        "amount": "net_amount",
+        "numbers": ["items"],
+        "categories": ["channel"],
+    },
+    "plans": {
+        "kind": "spells",
+        "file": "subscriptions.parquet",
+        "id": "customer_id",
+        "start": "starts_on",
+        "end": "ends_on",
+        "planned_end": "planned_end",
+        "amount": "monthly_fee",
+    },
+    "changes": {
+        "kind": "calendar",
+        "file": "company_changes.parquet",
+        "time": "starts_at",
+        "end": "ends_at",
+        "type": "type",
+        "scope": "scope",
+        "value": "value",
+    },
+}
+_DEFINITIONS: tuple[dict[str, Any], ...] = (
+    {"churn": {"definition": "inactivity", "table": "orders"}, "clv": {"table": "orders"}},
+    {"churn": {"definition": "spell_end", "table": "plans"}, "clv": {"table": "plans"}},
+    {
+        "churn": {"definition": "event", "table": "orders", "event": {"column": "channel", "values": ["shop"]}},
+        "clv": {"table": "orders"},
+    },
+)
+
+
+def compile_all() -> None:
+    """Run the compiled part of the flow once for each definition of churn, in a folder that is removed again."""
+    with tempfile.TemporaryDirectory(prefix="churnml-compile-") as folder:
+        root = Path(folder)
+        simulate(n_customers=100, months=24, seed=1, end=_END, folder=root / "raw", truth=root / "truth")
+        for number, blocks in enumerate(_DEFINITIONS):
+            here = root / str(number)
+            histories = {"folder": "raw", "as_of": _END, "tables": _TABLES}
+            params = Params.model_validate({"histories": histories, "snapshots": {"count": 4}, **blocks})
+            history = prepare_histories(
+                params,
+                root=root,
+                target=here / "prepared",
+                check=here / "check.json",
+                check_page=here / "check.html",
+            )
+            make_spine(history, params, here / "spine")
+            label(history, params, here / "spine", here / "labels")
+            if not number:
+                featurize(history, params, here / "spine", here / "features")
+
+
+if __name__ == "__main__":
+    compile_all()

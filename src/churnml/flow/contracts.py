@@ -1,0 +1,72 @@
+"""From the table blocks of ``params.yaml`` to the contracts that the reader takes."""
+
+from __future__ import annotations
+
+from churnml.config import CalendarTable, Csv, CustomersTable, EventsTable, Params, SpellsTable, Table
+from churnml.histories.contract import CsvDialect, TableContract
+
+__all__ = ["contracts", "required_tables"]
+
+
+def contracts(params: Params) -> list[TableContract]:
+    """Return the contract of every table, in the order of ``params.yaml``."""
+    return [_contract(name, table, params) for name, table in params.histories.tables.items()]
+
+
+def _dialect(csv: Csv) -> CsvDialect:
+    return CsvDialect(csv.delimiter, csv.encoding, csv.decimal, csv.null_values, csv.time_format)
+
+
+def _contract(name: str, table: Table, params: Params) -> TableContract:
+    rows = {
+        "name": name,
+        "kind": table.kind,
+        "file": table.file,
+        "drop_blank_ids": table.blank_ids == "drop",
+        "drop_duplicates": table.duplicates == "drop",
+        "csv": _dialect(table.csv),
+    }
+    return TableContract(**rows, **_columns(name, table, params))  # type: ignore[arg-type]
+
+
+def _columns(name: str, table: Table, params: Params) -> dict[str, object]:
+    if isinstance(table, CalendarTable):
+        return {
+            "time": table.time,
+            "known_at": table.known_at or "",
+            "end": table.end or "",
+            "type": table.type,
+            "scope": table.scope or "",
+            "value": table.value or "",
+        }
+    shared = {"id": table.id, "numbers": table.numbers, "categories": table.categories}
+    if isinstance(table, CustomersTable):
+        label = params.churn.label if params.churn.table == name else None
+        contact, consent = table.contact.columns, table.consent.columns
+        return {**shared, "time": table.joined or "", "label": label or "", "contact": contact, "consent": consent}
+    if isinstance(table, EventsTable):
+        amount = table.amount_columns
+        return {
+            **shared,
+            "time": table.time,
+            "known_at": table.known_at or "",
+            "amount": amount,
+            "group": table.group,
+        }
+    return {**shared, **_spell_columns(table)}
+
+
+def _spell_columns(table: SpellsTable) -> dict[str, object]:
+    return {
+        "time": table.start,
+        "known_at": table.known_at or "",
+        "end": table.end or "",
+        "planned_end": table.planned_end or "",
+        "amount": (table.amount,) if table.amount else (),
+        "end_reason": table.end_reason or "",
+    }
+
+
+def required_tables(params: Params) -> set[str]:
+    """Return the tables that must have rows: those of churn and of value."""
+    return {params.churn.table, *([params.clv.table] if params.clv else [])}

@@ -1,0 +1,89 @@
+"""Campaign and export: one decision per customer, then the files a team works with."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from churnml.campaign.lists import write_lists
+from churnml.campaign.plan import CampaignPlan
+from churnml.campaign.targeting import decide
+from churnml.config import Params, resolved
+from churnml.flow.buckets import read_buckets
+from churnml.histories.store import History
+from churnml.storage import digest_bytes
+
+__all__ = ["campaign_plan", "make_lists"]
+
+
+def campaign_plan(params: Params) -> CampaignPlan:
+    """Return the campaign block as the plain plan the campaign package takes."""
+    campaign, low = params.campaign, params.campaign.risk_bands
+    return CampaignPlan(
+        name=campaign.name,
+        language=campaign.language,
+        action=campaign.action,
+        effect=campaign.effect,
+        cost=campaign.cost,
+        capacity=campaign.capacity,
+        budget=campaign.budget,
+        holdout_share=campaign.holdout_share,
+        contact_within_days=campaign.contact_within_days,
+        channels=campaign.channels,
+        consent_values=campaign.consent_values,
+        risk_bands=(low[0], low[1], low[2]),
+        policy_version=campaign.policy_version,
+        seed=campaign.seed,
+        currency=params.histories.currency,
+        timezone=params.histories.timezone,
+    )
+
+
+def make_lists(
+    params: Params, history: History, scores: pa.Table, *, labels: Path | None, folder: Path
+) -> dict[str, Any]:
+    """Decide and write the lists of the campaign; contact data and consent are read here and nowhere before.
+
+    Parameters
+    ----------
+    params : Params
+    history : History
+    scores : pyarrow.Table
+    labels : Path or None
+        With ready labels: folder of labels; who has churned already is not contacted.
+    folder : Path
+        ``<folder>/<campaign>`` is written.
+
+    Returns
+    -------
+    dict
+        The manifest.
+    """
+    if params.churn.definition == "label" and labels is not None:
+        scores = _without_the_churned(scores, labels)
+    decisions = decide(scores, _contacts(history), plan=campaign_plan(params))
+    config = digest_bytes(repr(sorted(resolved(params)["campaign"].items())).encode())
+    return write_lists(decisions, folder / params.campaign.name, config_digest=config)
+
+
+def _contacts(history: History) -> pa.Table | None:
+    table = history.contacts()
+    if table is None:
+        return None
+    return table.rename_columns([name.removeprefix("contact_") for name in table.column_names])
+
+
+def _without_the_churned(scores: pa.Table, labels: Path) -> pa.Table:
+    """Blank the probability of customers whose label says that they have left."""
+    table = read_buckets(labels / "churn")
+    left = table.filter(pc.equal(table["is_churned"], 1))["customer_id"].combine_chunks()
+    gone = pc.is_in(scores["customer_id"], value_set=left).to_numpy()
+    for name in ("p_churn", "value_at_risk"):
+        kept = np.where(gone, np.nan, pc.fill_null(scores[name], np.nan).to_numpy())
+        scores = scores.set_column(scores.column_names.index(name), name, pa.array(kept, from_pandas=True))
+    band = pc.if_else(pa.array(gone), "not_at_risk", scores["risk_band"])
+    return scores.set_column(scores.column_names.index("risk_band"), "risk_band", band)

@@ -1,0 +1,145 @@
+"""Scoring apart from the pipeline: data as of a date and a model in, scores and a manifest out."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+from churnml import tracking
+from churnml.config import Params
+from churnml.errors import ModelError
+from churnml.estimators.artifact import LoadedModel, load
+from churnml.features.plan import FeaturePlan
+from churnml.flow.buckets import write_buckets
+from churnml.flow.contracts import contracts, required_tables
+from churnml.flow.featurize import featurize
+from churnml.flow.raw import folder_of
+from churnml.flow.roles import churn_definition
+from churnml.flow.score import Models, score
+from churnml.flow.spine import check_population, plan_to_json
+from churnml.histories.bucket import Bucket
+from churnml.histories.prepare import prepare
+from churnml.histories.store import History, check_reaches_as_of, open_history
+from churnml.snapshots.spine import SnapshotPlan, spine_of
+from churnml.storage import digest_file, write_json, write_parquet
+from churnml.timeline import us_to_iso
+
+__all__ = ["open_models", "score_as_of"]
+
+
+def open_models(root: Path, reference: str, *, threads: int, folder: Path) -> Models:
+    """Load the churn model and the value model beside it.
+
+    Parameters
+    ----------
+    root : Path
+        Project folder, which holds the registry.
+    reference : str
+        ``models:/churn@champion``, ``models:/churn/3``, or a folder such as ``models/churn``. The value model is
+        the registry's ``clv`` under the same alias (else its champion), or the folder ``clv`` beside.
+    threads : int
+    folder : Path
+        Private folder for files from the registry.
+
+    Raises
+    ------
+    ModelError
+        If there is no such churn model, or a file was altered.
+    """
+    if not reference.startswith("models:"):
+        churn, value = root / reference, (root / reference).parent / "clv"
+        loaded = load(churn, threads=threads)
+        return Models(loaded, load(value, threads=threads) if (value / "model.json").exists() else None)
+    loaded = load(tracking.fetch(root, reference, folder / "churn"), threads=threads)
+    alias = reference.partition("@")[2] or "champion"
+    return Models(loaded, _value_model(root, f"models:/clv@{alias}", folder / "clv", threads=threads))
+
+
+def _value_model(root: Path, reference: str, folder: Path, *, threads: int) -> LoadedModel | None:
+    try:
+        fetched = tracking.fetch(root, reference, folder)
+    except ModelError as error:
+        if error.rule == "model.not_registered":
+            return None
+        raise
+    return load(fetched, threads=threads)
+
+
+def score_as_of(params: Params, *, root: Path, reference: str, out: Path) -> dict[str, object]:
+    """Score all customers as of ``histories.as_of`` with a trained model; the manifest is written last.
+
+    Parameters
+    ----------
+    params : Params
+        With the wanted ``as_of``.
+    root : Path
+    reference : str
+        See :func:`open_models`.
+    out : Path
+        Parquet file; ``<out>.manifest.json`` appears beside it.
+
+    Returns
+    -------
+    dict
+        The manifest: date, model, rows, digests.
+
+    Raises
+    ------
+    ModelError
+        If the model is not there, or its features differ from those the histories give.
+    """
+    (root / "data").mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".score-", dir=root / "data") as private:
+        folder = Path(private)
+        models = open_models(root, reference, threads=params.train.threads, folder=folder / "models")
+        history = _prepared(params, root=root, target=folder / "prepared")
+        _spine(params, history, folder / "spine")
+        plan = FeaturePlan.from_json(models.churn.meta["feature_plan"])
+        featurize(history, params, folder / "spine", folder / "features", plan=plan)
+        scored = score(params, history, models, features=folder / "features", backtest=None)
+    write_parquet(scored, out)
+    manifest = {
+        "as_of": us_to_iso(history.as_of),
+        "model": reference,
+        "model_version": models.version,
+        "rows": scored.num_rows,
+        "at_risk": scored.num_rows - scored["p_churn"].null_count,
+        "sha256": digest_file(out),
+        "data_sha256": history.digests,
+    }
+    write_json(manifest, out.with_name(out.name + ".manifest.json"))
+    return manifest
+
+
+def _prepared(params: Params, *, root: Path, target: Path) -> History:
+    histories = params.histories
+    prepare(
+        contracts(params),
+        root=root,
+        folder=folder_of(params),
+        target=target,
+        as_of=histories.as_of_us,
+        timezone=histories.timezone,
+        required=required_tables(params),
+        threads=params.train.threads,
+    )
+    history = open_history(target)
+    if params.churn.definition != "label":
+        check_reaches_as_of(history, table=params.churn.table)
+    return history
+
+
+def _spine(params: Params, history: History, folder: Path) -> None:
+    none = np.empty(0, dtype=np.int64)
+    plan, definition = SnapshotPlan(history.as_of, none, none, 0), churn_definition(params)
+    folder.mkdir()
+    write_buckets(
+        lambda number: spine_of(Bucket(history, number), history, definition, plan),
+        folder,
+        n_buckets=history.n_buckets,
+        threads=params.train.threads,
+    )
+    check_population(folder, plan)
+    write_json(plan_to_json(plan), folder / "plan.json")

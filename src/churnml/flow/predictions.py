@@ -1,0 +1,33 @@
+"""A backtest on disk: what model and rules said of rows they had not seen."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from churnml.evaluation.backtest import Predictions
+from churnml.storage import new_folder, read_json, read_parquet, write_json, write_parquet
+
+__all__ = ["read_predictions", "write_predictions"]
+
+
+def write_predictions(tested: Predictions, folder: Path, *, is_out_of_time: bool) -> None:
+    """Write a backtest's predictions and what belongs to them."""
+    facts = {
+        "kind": tested.kind,
+        "absent": dict(tested.absent),
+        "skipped": dict(tested.skipped),
+        "fits": list(tested.fits),
+        "is_out_of_time": is_out_of_time,
+    }
+    with new_folder(folder) as temp:
+        write_parquet(tested.table, temp / "predictions.parquet")
+        write_json(facts, temp / "facts.json")
+
+
+def read_predictions(folder: Path) -> tuple[Predictions, bool] | None:
+    """Return a backtest's predictions and whether they are out of time; None where there is no such model."""
+    if (folder / "absent.json").exists():
+        return None
+    facts = read_json(folder / "facts.json")
+    table = read_parquet(folder / "predictions.parquet")
+    return Predictions(facts["kind"], table, facts["absent"], facts["skipped"], facts["fits"]), facts["is_out_of_time"]

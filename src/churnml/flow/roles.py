@@ -1,0 +1,53 @@
+"""From the blocks of ``params.yaml`` to the plain definitions that snapshots, labels and features take."""
+
+from __future__ import annotations
+
+from churnml.config import EventsTable, Params
+from churnml.labels.value import ValueDefinition
+from churnml.snapshots.population import ChurnDefinition
+from churnml.timeline import OutcomeWindow, days_to_us
+
+__all__ = ["churn_definition", "churn_window", "purchases_table", "value_definition", "value_purchases"]
+
+
+def churn_definition(params: Params) -> ChurnDefinition:
+    """Return what churn means."""
+    churn = params.churn
+    within = churn.active_within_days
+    return ChurnDefinition(
+        churn.definition,
+        churn.table,
+        active_within_us=None if within is None else days_to_us(within),
+        end_reasons=churn.end_reasons,
+        event_column=churn.event.column if churn.event else "",
+        event_values=churn.event.values if churn.event else (),
+    )
+
+
+def churn_window(params: Params) -> OutcomeWindow:
+    """Return where the outcome is looked for; grace belongs to spell ends only."""
+    churn = params.churn
+    grace = churn.grace_days if churn.definition == "spell_end" else 0
+    return OutcomeWindow.of_days(horizon_days=churn.horizon_days, lead_days=churn.lead_days, grace_days=grace)
+
+
+def value_definition(params: Params) -> ValueDefinition | None:
+    """Return what value means, or None where there is no value model."""
+    clv = params.clv
+    if clv is None:
+        return None
+    return ValueDefinition(clv.table, clv.measure, clv.margin, clv.discount_rate_yearly)
+
+
+def value_purchases(params: Params) -> str:
+    """Return the events table that value is counted from, or nothing where it comes from spells."""
+    name = params.clv.table if params.clv else ""
+    return name if name and isinstance(params.histories.tables[name], EventsTable) else ""
+
+
+def purchases_table(params: Params) -> str:
+    """Return the events table whose purchases feed buy-till-you-die models: of value, else of churn, else none."""
+    of_churn = params.churn.table if params.churn.definition == "inactivity" else ""
+    names = [params.clv.table if params.clv else "", of_churn]
+    tables = params.histories.tables
+    return next((name for name in names if name and isinstance(tables[name], EventsTable)), "")

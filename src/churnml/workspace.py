@@ -1,0 +1,170 @@
+"""A project folder: the pipeline's files in it, and one run of DVC over them."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import yaml
+
+from churnml.errors import ConfigError, DataError, EnvironmentFault, did_you_mean
+from churnml.storage import read_json
+
+__all__ = ["TARGETS", "make_workspace", "require_folder", "run_pipeline"]
+
+TARGETS = ("evaluate", "campaign")
+"""The last stages: everything they need runs before them, and the simulated company only where it is read."""
+
+_QUIET = {
+    "DVC_NO_ANALYTICS": "true",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "DO_NOT_TRACK": "true",
+    # With both cores busy, waiting OpenMP threads that spin slow LightGBM down several times.
+    "OMP_WAIT_POLICY": "passive",
+}
+_PARTS = ("dvc.yaml", "pipelines", "src")
+_IGNORED = shutil.ignore_patterns("__pycache__", "*.nbi", "*.nbc")
+
+
+def require_folder(root: Path, folder: str) -> None:
+    """Refuse a folder of raw files that is not there and that no stage makes; DVC would only say "missing data".
+
+    Raises
+    ------
+    DataError
+        If the folder is absent.
+    """
+    stages = yaml.safe_load((root / "dvc.yaml").read_text(encoding="utf-8"))["stages"].values()
+    made = {str(out) for stage in stages for out in stage.get("outs", [])}
+    if folder not in made and not (root / folder).is_dir():
+        raise DataError(
+            "folder not found",
+            rule="data.folder_missing",
+            file="params.yaml",
+            column="histories.folder",
+            next_step="Put the files there, or correct the name.",
+        )
+
+
+def run_pipeline(root: Path, *, targets: Sequence[str] = TARGETS, error_file: Path) -> int:
+    """Bring the outputs of a project up to date.
+
+    Parameters
+    ----------
+    root : Path
+        Folder with ``dvc.yaml`` and ``params.yaml``.
+    targets : sequence of str
+        Stages.
+    error_file : Path
+        Where a failing stage leaves its facts, relative to ``root``.
+
+    Returns
+    -------
+    int
+        0, or the exit code of the stage that failed; DVC itself knows only 255.
+
+    Raises
+    ------
+    ConfigError
+        If the folder holds no pipeline, or the pipeline no such stage.
+    """
+    if not (root / "dvc.yaml").exists():
+        raise ConfigError("no pipeline in this folder", rule="config.no_pipeline", file="dvc.yaml")
+    environment = {**os.environ, **_QUIET, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+    dvc = [sys.executable, "-m", "churnml.dvc_with_dates"]
+    if not (root / ".dvc").exists():
+        subprocess.run([*dvc, "init", "--no-scm", "--quiet"], cwd=root, env=environment, check=True)
+    _check_targets(root, targets)
+    (root / error_file).unlink(missing_ok=True)
+    done = subprocess.run([*dvc, "repro", *targets], cwd=root, env=environment, check=False)
+    if done.returncode and (root / error_file).exists():
+        return int(read_json(root / error_file)["exit_code"])
+    # A process ended by a signal has the negative number of that signal as its code.
+    code = 128 - done.returncode if done.returncode < 0 else done.returncode
+    return code if code in {0, 130, 143} else 1
+
+
+def _check_targets(root: Path, targets: Sequence[str]) -> None:
+    stages = list(yaml.safe_load((root / "dvc.yaml").read_text(encoding="utf-8"))["stages"])
+    unknown = [name for name in targets if name not in stages]
+    if unknown:
+        raise ConfigError(
+            "no such stage",
+            rule="config.stage",
+            file="dvc.yaml",
+            column=unknown[0],
+            next_step=did_you_mean(unknown[0], stages) or f"Stages: {', '.join(stages)}.",
+        )
+
+
+def make_workspace(example: Path, data: Path, workspace: Path, *, project: Path) -> None:
+    """Make a project folder of its own from a ready configuration and a folder of data files.
+
+    Parameters
+    ----------
+    example : Path
+        Folder with ``params.yaml``.
+    data : Path
+        Folder whose ``.parquet`` and ``.csv`` files become ``data/raw`` of the workspace.
+    workspace : Path
+        Made or brought up to date; what earlier runs left there stays.
+    project : Path
+        Folder with the pipeline.
+
+    Raises
+    ------
+    ConfigError
+        If the example has no ``params.yaml``, the data folder no such file, or the workspace holds something else.
+    EnvironmentFault
+        If the workspace cannot be written.
+    """
+    files = sorted(path for path in data.glob("*") if path.suffix in {".parquet", ".csv"})
+    for missing, path in ((not (example / "params.yaml").is_file(), example / "params.yaml"), (not files, data)):
+        if missing:
+            raise ConfigError(
+                "not found, or without .parquet and .csv files" if path == data else "not found",
+                rule="config.file_missing",
+                file=path.name,
+                next_step="Name a folder of examples/, and with --data the folder of its files.",
+            )
+    _refuse_foreign(workspace, project)
+    try:
+        raw = workspace / "data" / "raw"
+        raw.mkdir(parents=True, exist_ok=True)
+        for path in files:
+            if path.resolve() != (raw / path.name).resolve():
+                shutil.copyfile(path, raw / path.name)
+        shutil.copyfile(example / "params.yaml", workspace / "params.yaml")
+        for part in _PARTS:
+            target = workspace / part
+            if target.is_dir():
+                shutil.rmtree(target)
+            if (project / part).is_dir():
+                shutil.copytree(project / part, target, ignore=_IGNORED)
+            else:
+                shutil.copyfile(project / part, target)
+    except OSError as error:
+        raise EnvironmentFault(
+            f"cannot be written ({error.strerror or 'input/output error'})",
+            rule="environment.write",
+            file=workspace.name,
+            next_step="Free disk space or mend the permissions, then run again.",
+        ) from error
+
+
+def _refuse_foreign(workspace: Path, project: Path) -> None:
+    """Refuse a folder in which something of somebody else would be replaced: the project itself, or a clone."""
+    inside_parts = any(workspace.resolve().is_relative_to((project / part).resolve()) for part in _PARTS)
+    is_ours = (workspace / "dvc.yaml").is_file() and not (workspace / ".git").exists()
+    is_new = not workspace.exists() or (workspace.is_dir() and not any(workspace.iterdir()))
+    if workspace.resolve() == project.resolve() or inside_parts or not (is_ours or is_new):
+        raise ConfigError(
+            "the folder holds other things, and they would be replaced",
+            rule="config.folder_in_use",
+            file=workspace.name,
+            next_step="With --workspace, name a new folder or the workspace of an earlier run.",
+        )

@@ -1,0 +1,327 @@
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+import yaml
+from small_company import PROJECT, small_params, write_params
+
+from churnml import __version__, cli, workspace
+from churnml.errors import ConfigError, DataError, EnvironmentFault
+from churnml.stage import ERROR_FILE
+from churnml.workspace import make_workspace, require_folder, run_pipeline
+
+pytestmark = pytest.mark.filterwarnings("ignore:The line search algorithm did not converge")
+
+CHURNML = [sys.executable, "-c", "from churnml.cli import main; main()"]
+
+
+def churnml(*words: str, folder: Path) -> int:
+    """Run a command in a folder, in this process; return its exit code."""
+    with contextlib.chdir(folder), pytest.MonkeyPatch.context() as patch:
+        patch.setattr(cli, "end_on_sigterm", lambda: None)
+        patch.setattr(sys, "argv", ["churnml", *words])
+        try:
+            cli.main()
+        except SystemExit as ended:
+            return ended.code or 0
+    raise AssertionError("the command line came back")
+
+
+def error_of(folder: Path) -> dict[str, object]:
+    return json.loads((folder / ERROR_FILE).read_text())
+
+
+def test_version_is_printed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert churnml("version", folder=tmp_path) == 0
+    assert capsys.readouterr().out == f"{__version__}\n"
+
+
+@pytest.mark.parametrize("words", [["--nope"], ["score", "--nope"], ["nope"], ["simulate", "--customers", "many"], []])
+def test_a_wrong_command_line_ends_with_2(words: list[str], tmp_path: Path) -> None:
+    assert churnml(*words, folder=tmp_path) == 2
+
+
+@pytest.mark.parametrize(("words", "code"), [(["version"], 0), (["--nope"], 2), (["run"], 2), (["score"], 2)])
+def test_the_process_ends_with_the_code(words: list[str], code: int, tmp_path: Path) -> None:
+    done = subprocess.run([*CHURNML, *words], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == code
+    assert "Traceback" not in done.stderr
+
+
+def test_the_command_line_starts_without_heavy_imports() -> None:
+    program = "import sys, churnml.cli; print(sorted({m.split('.')[0] for m in sys.modules} & set(sys.argv[1:])))"
+    heavy = ["lightgbm", "mlflow", "numba", "pandas", "sklearn", "scipy", "dvc"]
+    done = subprocess.run([sys.executable, "-c", program, *heavy], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
+
+
+def test_an_interrupted_command_ends_with_130(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted() -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli, "_say", lambda _: interrupted())
+    assert churnml("version", folder=tmp_path) == 130
+
+
+def test_run_outside_a_project_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert churnml("run", folder=tmp_path) == 2
+    assert capsys.readouterr().err == "churnml: dvc.yaml: no pipeline in this folder.\n"
+
+
+def test_run_says_what_is_wrong_with_the_parameters(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    shutil.copyfile(PROJECT / "dvc.yaml", tmp_path / "dvc.yaml")
+    write_params(tmp_path, {"churn": {"horizon_day": 3}})
+    assert churnml("run", folder=tmp_path) == 2
+    assert "Did you mean horizon_days?" in capsys.readouterr().err
+
+
+def test_run_of_an_unknown_stage_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    shutil.copyfile(PROJECT / "dvc.yaml", tmp_path / "dvc.yaml")
+    write_params(tmp_path)
+    assert churnml("run", "scores", folder=tmp_path) == 2
+    assert "dvc.yaml: scores: no such stage. Did you mean score?" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("ended", "facts", "code"),
+    [(0, None, 0), (255, None, 1), (255, {"exit_code": 3}, 3), (-15, None, 143), (-2, None, 130), (-9, None, 1)],
+)
+def test_run_ends_with_the_code_of_the_stage_that_failed(
+    ended: int, facts: dict[str, int] | None, code: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def dvc(command: list[str], **_: object) -> subprocess.CompletedProcess[str]:
+        if facts is not None and "repro" in command:
+            (tmp_path / "error.json").write_text(json.dumps(facts))
+        return subprocess.CompletedProcess(command, ended)
+
+    monkeypatch.setattr(workspace.subprocess, "run", dvc)
+    shutil.copyfile(PROJECT / "dvc.yaml", tmp_path / "dvc.yaml")
+    (tmp_path / "error.json").write_text(json.dumps({"exit_code": 6}))
+    assert run_pipeline(tmp_path, error_file=Path("error.json")) == code
+
+
+def test_simulate_writes_histories_and_truth_apart(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["--customers", "120", "--months", "6", "--out", "raw", "--truth", "truth"]
+    assert churnml("simulate", *words, folder=tmp_path) == 0
+    assert "of 120 customers in raw" in capsys.readouterr().out
+    assert pq.read_table(tmp_path / "raw" / "customers.parquet").num_rows == 120
+    assert (tmp_path / "truth" / "truth.json").exists()
+
+
+def test_simulate_refuses_what_cannot_be(tmp_path: Path) -> None:
+    assert churnml("simulate", "--customers", "0", folder=tmp_path) == 2
+    assert error_of(tmp_path)["rule"] == "config.range"
+
+
+def test_check_of_good_input_keeps_only_the_report(
+    golden: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_params(tmp_path)
+    shutil.copytree(golden / "data" / "simulated", tmp_path / "data" / "simulated")
+    assert churnml("check", folder=tmp_path) == 0
+    assert "customers: 320 rows usable" in capsys.readouterr().out
+    files = {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if "simulated" not in path.parts}
+    assert files == {"params.yaml", "data", "reports", "reports/data_check.json", "reports/data_check.html"}
+
+
+def test_check_of_bad_input_says_what_is_wrong(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_params(tmp_path)
+    assert churnml("check", folder=tmp_path) == 3
+    assert "file not found" in capsys.readouterr().err
+    assert error_of(tmp_path)["rule"] == "data.file_missing"
+    assert os.listdir(tmp_path / "data") == []
+
+
+@pytest.fixture
+def trained(golden: Path, tmp_path: Path) -> Path:
+    """Return a project with raw files and models, and nothing between them."""
+    write_params(tmp_path)
+    for place in ("data/simulated", "models"):
+        shutil.copytree(golden / place, tmp_path / place)
+    return tmp_path
+
+
+def test_score_equals_the_scores_of_the_pipeline(golden: Path, trained: Path) -> None:
+    assert churnml("score", "--model", "models/churn", "--out", "fresh.parquet", folder=trained) == 0
+    fresh = pq.read_table(trained / "fresh.parquet")
+    piped = pq.read_table(golden / "data" / "scored" / "scores.parquet")
+    assert fresh.schema == piped.schema
+    assert [name for name in piped.column_names if not fresh[name].equals(piped[name])] == []
+    manifest = json.loads((trained / "fresh.parquet.manifest.json").read_text())
+    assert manifest["as_of"] == "2024-06-30"
+    assert manifest["rows"] == piped.num_rows
+    assert manifest["model_version"] == piped["model_version"][0].as_py()
+
+
+@pytest.mark.slow
+def test_score_of_an_earlier_date_does_not_see_later_rows(golden: Path, trained: Path) -> None:
+    words = ["--model", "models/churn", "--as-of", "2024-05-31"]
+    assert churnml("score", *words, "--out", "all.parquet", folder=trained) == 0
+    orders = trained / "data" / "simulated" / "orders.parquet"
+    table = pq.read_table(orders)
+    late = [time.isoformat() > "2024-05-31T00:00:00+00:00" for time in table["loaded_at"].to_pylist()]
+    pq.write_table(table.filter([not is_late for is_late in late]), orders)
+    assert churnml("score", *words, "--out", "early.parquet", folder=trained) == 0
+    assert (trained / "all.parquet").read_bytes() == (trained / "early.parquet").read_bytes()
+
+
+def test_score_without_a_model_ends_with_5(trained: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert churnml("score", "--model", "models/nowhere", "--out", "fresh.parquet", folder=trained) == 5
+    assert "model file not found" in capsys.readouterr().err
+    assert not (trained / "fresh.parquet").exists()
+    assert os.listdir(trained / "data") == ["simulated"]
+
+
+def test_score_with_an_altered_model_ends_with_5(trained: Path) -> None:
+    text = trained / "models" / "churn" / "model.txt"
+    text.write_bytes(text.read_bytes().replace(b"num_leaves=", b"num_leaves= ", 1))
+    assert churnml("score", "--model", "models/churn", "--out", "fresh.parquet", folder=trained) == 5
+    assert error_of(trained)["rule"] == "model.digest"
+
+
+def test_score_at_what_is_no_date_ends_with_2(trained: Path) -> None:
+    words = ["--model", "models/churn", "--as-of", "30.06.2024", "--out", "fresh.parquet"]
+    assert churnml("score", *words, folder=trained) == 2
+    assert not (trained / "fresh.parquet").exists()
+
+
+@pytest.mark.slow
+def test_score_at_a_date_after_the_data_ends_with_4(trained: Path) -> None:
+    words = ["--model", "models/churn", "--as-of", "2030-01-01", "--out", "fresh.parquet"]
+    assert churnml("score", *words, folder=trained) == 4
+    assert not (trained / "fresh.parquet").exists()
+
+
+def example(folder: Path) -> tuple[Path, Path]:
+    """Return the folder of an example and the folder of its data."""
+    write_params(folder / "example")
+    (folder / "files").mkdir()
+    (folder / "files" / "orders.csv").write_text("id\n")
+    (folder / "files" / "notes.txt").write_text("no table")
+    return folder / "example", folder / "files"
+
+
+def test_a_workspace_holds_pipeline_parameters_and_data(tmp_path: Path) -> None:
+    ready, files = example(tmp_path)
+    make_workspace(ready, files, tmp_path / "made", project=PROJECT)
+    assert sorted(os.listdir(tmp_path / "made")) == ["data", "dvc.yaml", "params.yaml", "pipelines", "src"]
+    assert os.listdir(tmp_path / "made" / "data" / "raw") == ["orders.csv"]
+    assert not list((tmp_path / "made").rglob("__pycache__"))
+
+
+def test_a_workspace_is_brought_up_to_date(tmp_path: Path) -> None:
+    ready, files = example(tmp_path)
+    make_workspace(ready, files, tmp_path / "made", project=PROJECT)
+    (tmp_path / "made" / "models").mkdir()
+    (tmp_path / "made" / "pipelines" / "old.py").write_text("")
+    (files / "orders.csv").write_text("id,x\n")
+    make_workspace(ready, files, tmp_path / "made", project=PROJECT)
+    assert not (tmp_path / "made" / "pipelines" / "old.py").exists()
+    assert (tmp_path / "made" / "models").exists()
+    assert (tmp_path / "made" / "data" / "raw" / "orders.csv").read_text() == "id,x\n"
+
+
+def test_a_workspace_can_be_made_from_its_own_data(tmp_path: Path) -> None:
+    ready, files = example(tmp_path)
+    made = tmp_path / "made"
+    make_workspace(ready, files, made, project=PROJECT)
+    make_workspace(ready, made / "data" / "raw", made, project=PROJECT)
+    assert (made / "data" / "raw" / "orders.csv").read_text() == "id\n"
+
+
+@pytest.mark.parametrize("missing", ["example/params.yaml", "files/orders.csv"])
+def test_a_workspace_needs_parameters_and_data(missing: str, tmp_path: Path) -> None:
+    ready, files = example(tmp_path)
+    (tmp_path / missing).unlink()
+    with pytest.raises(ConfigError, match=r"(params\.yaml|files): not found.*Name a folder of examples/"):
+        make_workspace(ready, files, tmp_path / "made", project=PROJECT)
+    assert not (tmp_path / "made").exists()
+
+
+@pytest.mark.parametrize("place", ["project", "project/src", "project/src/x", "clone", "home"])
+def test_a_workspace_replaces_nothing_of_somebody_else(place: str, tmp_path: Path) -> None:
+    ready, files = example(tmp_path)
+    for kept in ("project/src/own", "project/pipelines/own", "project/dvc.yaml", "clone/dvc.yaml", "home/src/own"):
+        (tmp_path / kept).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / kept).write_text("own")
+    (tmp_path / "clone" / ".git").mkdir()
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(ConfigError, match="the folder holds other things"):
+        make_workspace(ready, files, tmp_path / place, project=tmp_path / "project")
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_workspace_that_cannot_be_written_is_an_environment_fault(tmp_path: Path) -> None:
+    ready, files = example(tmp_path)
+    (tmp_path / "file").write_text("")
+    with pytest.raises(EnvironmentFault, match="made: cannot be written"):
+        make_workspace(ready, files, tmp_path / "file" / "made", project=PROJECT)
+
+
+def test_promote_without_a_record_ends_with_5(tmp_path: Path) -> None:
+    assert churnml("promote", "churn", folder=tmp_path) == 5
+
+
+def with_plain_date(folder: Path) -> None:
+    for part in ("pipelines", "src"):
+        shutil.copytree(PROJECT / part, folder / part, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copyfile(PROJECT / "dvc.yaml", folder / "dvc.yaml")
+    text = yaml.safe_dump(small_params(), sort_keys=False)
+    (folder / "params.yaml").write_text(text.replace("'2024-06-30'", "2024-06-30"))
+
+
+@pytest.mark.slow
+def test_dates_need_no_quotes(tmp_path: Path) -> None:
+    with_plain_date(tmp_path)
+    environment = {**os.environ, "DVC_NO_ANALYTICS": "true", "DO_NOT_TRACK": "true"}
+    codes = {}
+    for module, *words in (("dvc", "init", "--no-scm", "-q"), ("dvc", "status"), ("churnml.dvc_with_dates", "status")):
+        command = [sys.executable, "-m", module, *words]
+        done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, check=False)
+        codes[module, words[0]] = done.returncode
+    assert codes == {("dvc", "init"): 0, ("dvc", "status"): 255, ("churnml.dvc_with_dates", "status"): 0}
+
+
+@pytest.mark.slow
+def test_a_second_run_does_nothing(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    with_plain_date(tmp_path)
+    assert churnml("run", folder=tmp_path) == 0
+    capfd.readouterr()
+    scores = (tmp_path / "data" / "scored" / "scores.parquet").stat().st_mtime_ns
+    assert churnml("run", folder=tmp_path) == 0
+    assert (tmp_path / "data" / "scored" / "scores.parquet").stat().st_mtime_ns == scores
+    assert "Running stage" not in capfd.readouterr().out
+
+
+@pytest.mark.slow
+def test_models_of_a_run_can_be_promoted_and_score(tmp_path: Path) -> None:
+    with_plain_date(tmp_path)
+    assert churnml("run", folder=tmp_path) == 0
+    verdict = json.loads((tmp_path / "reports" / "evaluation.json").read_text())["churn"]["verdict"]["ok"]
+    assert churnml("promote", "churn", "--version", "1", folder=tmp_path) == (0 if verdict else 5)
+    assert churnml("score", "--model", "models:/churn/1", "--out", "fresh.parquet", folder=tmp_path) == 0
+    fresh = pq.read_table(tmp_path / "fresh.parquet")
+    piped = pq.read_table(tmp_path / "data" / "scored" / "scores.parquet")
+    assert fresh["p_churn"].equals(piped["p_churn"])
+
+
+@pytest.mark.parametrize(("folder", "is_there"), [("data/simulated", False), ("data/raw", True)])
+def test_a_folder_that_a_stage_makes_or_that_is_there_is_enough(folder: str, is_there: bool, tmp_path: Path) -> None:
+    shutil.copy(PROJECT / "dvc.yaml", tmp_path)
+    if is_there:
+        (tmp_path / folder).mkdir(parents=True)
+    assert require_folder(tmp_path, folder) is None
+
+
+def test_a_folder_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    shutil.copy(PROJECT / "dvc.yaml", tmp_path)
+    with pytest.raises(DataError, match=r"params.yaml: histories.folder: folder not found"):
+        require_folder(tmp_path, "data/raw")
