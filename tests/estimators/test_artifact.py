@@ -7,12 +7,12 @@ from feature_tables import feature_table
 
 from churnml.errors import ModelError
 from churnml.estimators import artifact
-from churnml.estimators.artifact import load, model_digest, save
+from churnml.estimators.artifact import load, save
 from churnml.estimators.churn import ChurnClassifier
 from churnml.estimators.clv import ValueRegressor
 from churnml.estimators.matrix import spec_of, to_matrix
 from churnml.estimators.record import ModelRecord
-from churnml.storage import digest_bytes
+from churnml.storage import digest_bytes, digest_file
 
 TABLE, _, CHURNED, VALUE = feature_table()
 SPEC = spec_of(TABLE, forbidden=["orders_noise"])
@@ -40,7 +40,7 @@ def test_a_churn_model_comes_back_whole(churn, folder):
     np.testing.assert_array_equal(loaded.model.predict_proba(X), churn.predict_proba(X))
     assert loaded.spec == SPEC
     assert loaded.meta == META
-    assert loaded.digest == model_digest(folder)
+    assert loaded.digest == digest_file(folder / "model.json")
 
 
 def test_a_value_model_comes_back_whole(tmp_path):

@@ -168,3 +168,9 @@ def test_data_check_page_puts_errors_first_and_says_when_all_is_well() -> None:
     assert "25.0%" in page
     assert "1,200" in page
     assert b"every rule holds" in data_check_page([], {})
+
+
+@pytest.mark.parametrize(("is_later", "said"), [(True, "Tested out of time"), (False, "Not tested out of time")])
+def test_evaluation_says_whether_it_was_tested_on_later_dates(is_later: bool, said: str) -> None:
+    metrics = {"churn": {"overall": {"churnml": {"roc_auc": 0.8}}, "is_out_of_time": is_later}}
+    assert said in evaluation_page(metrics).decode()

@@ -52,7 +52,8 @@ def test_page_tells_findings_in_both_languages() -> None:
 
 def test_findings_of_one_place_add_up_and_errors_come_first() -> None:
     findings = Findings()
-    findings.extend([COPIES, COPIES, Finding("data.id_blank", "error", "visits", "v.csv", "id", 2, 9, 3)])
+    for finding in (COPIES, COPIES, Finding("data.id_blank", "error", "visits", "v.csv", "id", 2, 9, 3)):
+        findings.add(finding)
     findings.add(Finding("data.time_missing", "error", "visits", "v.csv", "at", 0, 9))
     assert [(f.rule, f.count) for f in findings.all] == [("data.id_blank", 2), ("data.duplicates", 10_450)]
     with pytest.raises(DataError, match=r"v.csv:3: id: id blank in 2 of 9 rows, first in row 3. Mend the file"):

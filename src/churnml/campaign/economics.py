@@ -8,6 +8,8 @@ from decimal import Decimal
 import numpy as np
 import numpy.typing as npt
 
+from churnml.metrics import profit
+
 __all__ = ["RISK_BANDS", "expected_gain", "n_affordable", "risk_bands", "value_tiers"]
 
 Floats = npt.NDArray[np.float64]
@@ -41,7 +43,11 @@ def expected_gain(p_churn: Floats, clv: Floats, *, effect: float, cost: float) -
     >>> expected_gain(np.array([0.5]), np.array([200.0]), effect=0.2, cost=4.0).tolist()
     [16.0]
     """
-    return p_churn * clv * effect - cost
+    gain = np.full(len(p_churn), np.nan)
+    known = ~(np.isnan(p_churn) | np.isnan(clv))
+    if known.any():
+        gain[known] = profit.expected_gain(p_churn[known], clv[known], effect=effect, cost=cost)
+    return gain
 
 
 def n_affordable(*, budget: float | None, cost: float, capacity: int | None) -> tuple[int | None, str]:

@@ -20,7 +20,7 @@ from churnml.estimators.matrix import FeatureSpec
 from churnml.estimators.record import ModelRecord, parse_record
 from churnml.storage import digest_bytes, new_folder
 
-__all__ = ["LoadedModel", "load", "model_digest", "save"]
+__all__ = ["LoadedModel", "load", "save"]
 
 TEXT, RECORD, CARD = "model.txt", "model.json", "card.md"
 _TRIAL = """
@@ -137,17 +137,6 @@ def load(
     model.settings_, model.n_rounds_ = dict(record.settings), record.n_rounds
     spec = FeatureSpec(record.features, dict(record.levels), dict(record.dropped))
     return LoadedModel(model, spec, record.meta, digest_bytes(raw))
-
-
-def model_digest(folder: Path) -> str:
-    """Return the digest of a folder's ``model.json`` without parsing anything.
-
-    Raises
-    ------
-    ModelError
-        If the file is absent.
-    """
-    return digest_bytes(_read(folder, RECORD))
 
 
 def _read(folder: Path, name: str) -> bytes:

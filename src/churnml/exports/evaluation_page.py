@@ -30,7 +30,18 @@ _HEADLINES = {
     "clv": ("normalised_gini", "gini", "total_ratio", "mean_absolute_error", "mae", "interval_coverage"),
 }
 _MAIN = {"churn": "roc_auc", "clv": "normalised_gini"}
-_TOLD = {"overall", "by_cut_off", "cutoffs", "verdict", "against", "absent", "skipped", "ranking", "kind"}
+_TOLD = {
+    "is_out_of_time",
+    "overall",
+    "by_cut_off",
+    "cutoffs",
+    "verdict",
+    "against",
+    "absent",
+    "skipped",
+    "ranking",
+    "kind",
+}
 _VALUE_PLOTS = ("clv", "value")
 
 
@@ -83,6 +94,9 @@ def _task(task: str, found: Figures, plots: Mapping[str, Columns], language: str
     """Return the blocks of one model: verdict, headline, comparison, history, what is absent, charts."""
     models, cutoffs = models_of(found.get("overall")), _cutoffs(found)
     main = str(found.get("ranking", _MAIN[task]))
+    if isinstance(found.get("is_out_of_time"), bool):
+        kind, tone = ("out_of_time", "note") if found["is_out_of_time"] else ("not_out_of_time", "warning")
+        yield Paragraph(words(f"evaluation.{kind}", language), tone)
     yield from _verdict(found.get("verdict"), language)
     yield from _headline(task, found, models, language)
     if models:

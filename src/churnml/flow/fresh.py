@@ -5,24 +5,15 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
-import numpy as np
-
 from churnml import tracking
 from churnml.config import Params
 from churnml.errors import ModelError
 from churnml.estimators.artifact import LoadedModel, load
 from churnml.features.plan import FeaturePlan
-from churnml.flow.buckets import write_buckets
-from churnml.flow.contracts import contracts, required_tables
 from churnml.flow.featurize import featurize
-from churnml.flow.raw import folder_of
-from churnml.flow.roles import churn_definition
+from churnml.flow.raw import read_histories
 from churnml.flow.score import Models, score
-from churnml.flow.spine import check_population, plan_to_json
-from churnml.histories.bucket import Bucket
-from churnml.histories.prepare import prepare
-from churnml.histories.store import History, check_reaches_as_of, open_history
-from churnml.snapshots.spine import SnapshotPlan, spine_of
+from churnml.flow.spine import make_spine
 from churnml.storage import digest_file, write_json, write_parquet
 from churnml.timeline import us_to_iso
 
@@ -94,8 +85,8 @@ def score_as_of(params: Params, *, root: Path, reference: str, out: Path) -> dic
     with tempfile.TemporaryDirectory(prefix=".score-", dir=root / "data") as private:
         folder = Path(private)
         models = open_models(root, reference, threads=params.train.threads, folder=folder / "models")
-        history = _prepared(params, root=root, target=folder / "prepared")
-        _spine(params, history, folder / "spine")
+        history = read_histories(params, root=root, target=folder / "prepared")
+        make_spine(history, params, folder / "spine", to_score_only=True)
         plan = FeaturePlan.from_json(models.churn.meta["feature_plan"])
         featurize(history, params, folder / "spine", folder / "features", plan=plan)
         scored = score(params, history, models, features=folder / "features", backtest=None)
@@ -111,35 +102,3 @@ def score_as_of(params: Params, *, root: Path, reference: str, out: Path) -> dic
     }
     write_json(manifest, out.with_name(out.name + ".manifest.json"))
     return manifest
-
-
-def _prepared(params: Params, *, root: Path, target: Path) -> History:
-    histories = params.histories
-    prepare(
-        contracts(params),
-        root=root,
-        folder=folder_of(params),
-        target=target,
-        as_of=histories.as_of_us,
-        timezone=histories.timezone,
-        required=required_tables(params),
-        threads=params.train.threads,
-    )
-    history = open_history(target)
-    if params.churn.definition != "label":
-        check_reaches_as_of(history, table=params.churn.table)
-    return history
-
-
-def _spine(params: Params, history: History, folder: Path) -> None:
-    none = np.empty(0, dtype=np.int64)
-    plan, definition = SnapshotPlan(history.as_of, none, none, 0), churn_definition(params)
-    folder.mkdir()
-    write_buckets(
-        lambda number: spine_of(Bucket(history, number), history, definition, plan),
-        folder,
-        n_buckets=history.n_buckets,
-        threads=params.train.threads,
-    )
-    check_population(folder, plan)
-    write_json(plan_to_json(plan), folder / "plan.json")

@@ -80,7 +80,17 @@ def _verdict(verdict: Verdict) -> dict[str, Any]:
     return {"ok": verdict.ok, "reasons": list(verdict.reasons), "warnings": list(verdict.warnings)}
 
 
-_TOLD_ON_PAGE = ("ranking", "n_rows", "n_customers", "fraction", "best_rule", "against", "absent", "skipped")
+_TOLD_ON_PAGE = (
+    "is_out_of_time",
+    "ranking",
+    "n_rows",
+    "n_customers",
+    "fraction",
+    "best_rule",
+    "against",
+    "absent",
+    "skipped",
+)
 
 
 def _for_page(judged: Judged) -> dict[str, object]:

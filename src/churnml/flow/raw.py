@@ -15,7 +15,7 @@ from churnml.histories.store import History, TableInfo, check_reaches_as_of, ope
 from churnml.storage import new_folder, write_bytes, write_json
 from churnml.timeline import DAY_US, us_to_iso
 
-__all__ = ["folder_of", "prepare_histories"]
+__all__ = ["folder_of", "prepare_histories", "read_histories"]
 
 
 def folder_of(params: Params) -> str:
@@ -57,31 +57,46 @@ def prepare_histories(params: Params, *, root: Path, target: Path, check: Path, 
     TimeContractError
         If ``as_of`` lies beyond the data.
     """
-    histories, findings, folder = params.histories, Findings(), folder_of(params)
-    summary: dict[str, Any] = {"as_of": histories.as_of}
+    findings = Findings()
+    summary: dict[str, Any] = {"as_of": params.histories.as_of}
     # The store gets its final name only once as_of has been checked against it as well.
     with new_folder(target) as temp:
         try:
-            prepare(
-                contracts(params),
-                root=root,
-                folder=folder,
-                target=temp,
-                as_of=histories.as_of_us,
-                timezone=histories.timezone,
-                required=required_tables(params),
-                threads=params.train.threads,
-                findings=findings,
-            )
+            history = _read_all(params, root=root, target=temp, findings=findings)
         except DataError:
             _report(findings, summary, check, check_page)
             raise
-        history = open_history(temp)
         summary["tables"] = [_read(info) for info in history.tables.values()]
         _report(findings, summary, check, check_page)
-        if params.churn.definition != "label":
-            check_reaches_as_of(history, table=params.churn.table)
+        _check_as_of(history, params)
     return open_history(target)
+
+
+def read_histories(params: Params, *, root: Path, target: Path) -> History:
+    """Read, check and sort every table into a private folder, without a report; raises as `prepare_histories`."""
+    history = _read_all(params, root=root, target=target, findings=Findings())
+    _check_as_of(history, params)
+    return history
+
+
+def _read_all(params: Params, *, root: Path, target: Path, findings: Findings) -> History:
+    prepare(
+        contracts(params),
+        root=root,
+        folder=folder_of(params),
+        target=target,
+        as_of=params.histories.as_of_us,
+        timezone=params.histories.timezone,
+        required=required_tables(params),
+        threads=params.train.threads,
+        findings=findings,
+    )
+    return open_history(target)
+
+
+def _check_as_of(history: History, params: Params) -> None:
+    if params.churn.definition != "label":
+        check_reaches_as_of(history, table=params.churn.table)
 
 
 def _read(info: TableInfo) -> dict[str, object]:

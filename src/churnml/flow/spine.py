@@ -17,13 +17,21 @@ from churnml.snapshots.spine import SnapshotPlan, check_enough, plan_snapshots, 
 from churnml.storage import new_folder, read_json, read_parquet, write_json
 from churnml.timeline import DAY_US, days_to_us, us_to_iso
 
-__all__ = ["check_population", "make_spine", "plan_to_json", "read_plan"]
+__all__ = ["make_spine", "read_plan"]
 
 _NO_DATES = np.empty(0, dtype=np.int64)
 
 
-def make_spine(history: History, params: Params, target: Path) -> SnapshotPlan:
+def make_spine(history: History, params: Params, target: Path, *, to_score_only: bool = False) -> SnapshotPlan:
     """Write who is observed when, one file a bucket, and the plan of dates.
+
+    Parameters
+    ----------
+    history : History
+    params : Params
+    target : Path
+    to_score_only : bool
+        Observe at ``as_of`` alone.
 
     Raises
     ------
@@ -33,7 +41,7 @@ def make_spine(history: History, params: Params, target: Path) -> SnapshotPlan:
         If nobody is at risk at ``as_of`` or at any earlier date.
     """
     definition = churn_definition(params)
-    plan = _plan(history, params)
+    plan = _scored_date(history) if to_score_only else _plan(history, params)
     with new_folder(target) as temp:
         write_buckets(
             lambda number: spine_of(Bucket(history, number), history, definition, plan),
@@ -41,14 +49,18 @@ def make_spine(history: History, params: Params, target: Path) -> SnapshotPlan:
             n_buckets=history.n_buckets,
             threads=params.train.threads,
         )
-        check_population(temp, plan)
-        write_json(plan_to_json(plan), temp / "plan.json")
+        _check_population(temp, plan)
+        write_json(_plan_to_json(plan), temp / "plan.json")
     return plan
+
+
+def _scored_date(history: History) -> SnapshotPlan:
+    return SnapshotPlan(history.as_of, _NO_DATES, _NO_DATES, 0)
 
 
 def _plan(history: History, params: Params) -> SnapshotPlan:
     if params.churn.definition == "label":
-        return SnapshotPlan(history.as_of, _NO_DATES, _NO_DATES, 0)
+        return _scored_date(history)
     clv, snapshots = params.clv, params.snapshots
     return plan_snapshots(
         as_of=history.as_of,
@@ -62,7 +74,7 @@ def _plan(history: History, params: Params) -> SnapshotPlan:
     )
 
 
-def check_population(folder: Path, plan: SnapshotPlan) -> None:
+def _check_population(folder: Path, plan: SnapshotPlan) -> None:
     """Refuse a spine without anybody at risk.
 
     Raises
@@ -78,7 +90,7 @@ def check_population(folder: Path, plan: SnapshotPlan) -> None:
         check_enough(int((dates < plan.as_of).sum()), at="at any date with a settled outcome")
 
 
-def plan_to_json(plan: SnapshotPlan) -> dict[str, Any]:
+def _plan_to_json(plan: SnapshotPlan) -> dict[str, Any]:
     """Return the plan of dates as plain values, readable ones beside the exact ones."""
     return {
         "as_of_us": plan.as_of,

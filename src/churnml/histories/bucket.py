@@ -36,6 +36,7 @@ class Bucket:
         self._history = history
         self._number = number
         self._tables: dict[str, pa.Table] = {}
+        self._offsets: dict[str, Int64s] = {}
 
     def table(self, name: str) -> pa.Table:
         """Return the rows of a table, sorted by (customer, time)."""
@@ -63,9 +64,10 @@ class Bucket:
 
     def offsets(self, name: str) -> Int64s:
         """Return where each customer's rows begin, shape (n_customers + 1,)."""
-        codes = self.rows_of(self.table(name)["customer_id"])
-        edges: Int64s = np.searchsorted(codes, np.arange(len(self.customers) + 1)).astype(np.int64)
-        return edges
+        if name not in self._offsets:
+            codes = self.rows_of(self.table(name)["customer_id"])
+            self._offsets[name] = np.searchsorted(codes, np.arange(len(self.customers) + 1)).astype(np.int64)
+        return self._offsets[name]
 
     def instants(self, name: str, column: str) -> Int64s:
         """Return a time column in microseconds; missing times are :data:`churnml.timeline.NEVER`."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from typing import Literal
 
@@ -89,11 +88,6 @@ class Findings:
                 old.first_row if old.first_row is not None else finding.first_row,
             )
         self._by_place[key] = finding
-
-    def extend(self, findings: Iterable[Finding]) -> None:
-        """Add several findings."""
-        for finding in findings:
-            self.add(finding)
 
     @property
     def all(self) -> list[Finding]:
