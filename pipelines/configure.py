@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
-from churnml.config import load_params, write_resolved
+from churnml.config import load_params, with_own_digests, write_resolved
 from churnml.stage import parse_paths, run_stage
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Validate ``params.yaml`` and write all keys, so that each later stage can depend on exactly its own."""
+    """Validate ``params.yaml`` and write all keys, so that each later stage can depend on exactly its own.
+
+    The digests of own features' files are among them: a changed file runs again what depends on it.
+    """
     args = parse_paths(argv, inputs=[], outputs=["resolved"])
-    write_resolved(load_params(args.params), args.resolved)
+    params = with_own_digests(load_params(args.params), root=Path.cwd())
+    write_resolved(params, args.resolved)
     return 0
 
 

@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from churnml.config import load_params
+from churnml.exports.features_page import features_page
 from churnml.features.dictionary import describe
+from churnml.features.statistics import FeatureStatistics
 from churnml.flow.featurize import featurize
 from churnml.histories.store import open_history
 from churnml.stage import parse_paths, run_stage
-from churnml.storage import write_json
+from churnml.storage import write_bytes, write_json
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Sweep the histories backwards from each observation date, and write what each column means."""
-    args = parse_paths(argv, inputs=["prepared", "spine"], outputs=["features", "dictionary"])
-    described = featurize(open_history(args.prepared), load_params(args.params), args.spine, args.features)
-    write_json(describe(described), args.dictionary)
+    """Sweep the histories backwards from each observation date, and write what each column means and looks like."""
+    args = parse_paths(argv, inputs=["prepared", "spine"], outputs=["features", "dictionary", "page"])
+    history, params, statistics = open_history(args.prepared), load_params(args.params), FeatureStatistics()
+    described = featurize(history, params, args.spine, args.features, root=Path.cwd(), statistics=statistics)
+    figures = statistics.finish()
+    entries = describe(described, figures)
+    write_json(entries, args.dictionary)
+    write_bytes(features_page(entries, figures.sample), args.page)
     return 0
 
 

@@ -14,7 +14,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Read every table once, check it, and write what was found for people and for programs."""
     args = parse_paths(argv, inputs=[], outputs=["prepared", "check", "check_page"])
     prepare_histories(
-        load_params(args.params), root=Path.cwd(), target=args.prepared, check=args.check, check_page=args.check_page
+        load_params(args.params),
+        root=Path.cwd(),
+        target=args.prepared,
+        check=args.check,
+        check_page=args.check_page,
+        fetched=True,
     )
     return 0
 

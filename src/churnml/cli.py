@@ -138,6 +138,7 @@ def check(
                 target=Path(private) / "prepared",
                 check=report.with_suffix(".json"),
                 check_page=report.with_suffix(".html"),
+                remember=False,
             )
             for info in history.tables.values():
                 _say(f"{info.name}: {info.n_rows:,} rows usable")

@@ -8,7 +8,7 @@ import os
 import re
 import secrets
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -23,12 +23,18 @@ __all__ = [
     "digest_file",
     "new_file",
     "new_folder",
+    "open_parquet",
+    "parquet_rows",
+    "read_bytes",
     "read_json",
     "read_parquet",
+    "read_sealed_json",
     "resolve",
     "write_bytes",
     "write_json",
     "write_parquet",
+    "write_parquet_parts",
+    "write_sealed_json",
 ]
 
 _PATTERN = re.compile(r"[*?\[\]{}\x00-\x1f]")
@@ -203,8 +209,33 @@ def write_bytes(data: bytes, final: Path) -> None:
 
 def write_json(value: Any, final: Path) -> None:
     """Write a value as JSON with sorted keys, whole or not at all; not-a-number is refused."""
+    write_bytes(_json_bytes(value), final)
+
+
+def _json_bytes(value: Any) -> bytes:
     text = json.dumps(value, sort_keys=True, indent=1, ensure_ascii=False, allow_nan=False)
-    write_bytes(text.encode() + b"\n", final)
+    return text.encode() + b"\n"
+
+
+def write_sealed_json(value: dict[str, Any], final: Path) -> None:
+    """Write a mapping as :func:`write_json` does, with the digest of its own text under ``digest``."""
+    write_json(value | {"digest": digest_bytes(_json_bytes(value))}, final)
+
+
+def read_sealed_json(path: Path) -> dict[str, Any]:
+    """Read what :func:`write_sealed_json` wrote.
+
+    Raises
+    ------
+    DataError
+        If the file is absent or differs in one bit from what was written.
+    """
+    value = read_json(path)
+    content = {key: value[key] for key in value if key != "digest"} if isinstance(value, dict) else {}
+    sealed = content | {"digest": digest_bytes(_json_bytes(content))}
+    if path.read_bytes() != _json_bytes(sealed):
+        raise _other_digest(path.name)
+    return content
 
 
 def read_json(path: Path) -> Any:
@@ -225,10 +256,46 @@ def read_json(path: Path) -> Any:
         ) from error
 
 
-def write_parquet(table: pa.Table, final: Path, *, row_group_size: int = 131_072) -> None:
-    """Write an Arrow table as Parquet with page checksums; the same table gives the same bytes."""
+def write_parquet(
+    table: pa.Table, final: Path, *, row_group_size: int = 131_072, coded: Sequence[str] | None = None
+) -> None:
+    """Write an Arrow table as Parquet with page checksums; the same table gives the same bytes.
+
+    Parameters
+    ----------
+    table : pyarrow.Table
+    final : Path
+    row_group_size : int
+    coded : sequence of str, optional
+        Text columns written as a vocabulary and codes whatever their size, the others plain and without statistics,
+        in one row group: for files that are read back column by column. None = every column plain.
+    """
+    options = PARQUET_OPTIONS | {"row_group_size": row_group_size}
+    if coded is not None:
+        options |= _CODED_OPTIONS | {"use_dictionary": list(coded) or False}
     with new_file(final) as temp:
-        pq.write_table(table, temp, **PARQUET_OPTIONS, row_group_size=row_group_size)
+        pq.write_table(table, temp, **options)
+
+
+def write_parquet_parts(parts: Iterable[pa.Table], final: Path) -> int:
+    """Write tables of one schema as the row groups of one Parquet file, one at a time; returns the rows written.
+
+    Made for wide tables of numbers: text is coded, and no extremes are kept of any column.
+    """
+    n_rows, sink = 0, None
+    with new_file(final) as temp:
+        try:
+            for part in parts:
+                if sink is None:
+                    texts = [field.name for field in part.schema if not pa.types.is_floating(field.type)]
+                    options = PARQUET_OPTIONS | {"use_dictionary": texts, "write_statistics": False}
+                    sink = pq.ParquetWriter(temp, part.schema, **options)
+                sink.write_table(part, row_group_size=max(1, part.num_rows))
+                n_rows += part.num_rows
+        finally:
+            if sink is not None:
+                sink.close()
+    return n_rows
 
 
 PARQUET_OPTIONS: dict[str, Any] = {
@@ -240,9 +307,24 @@ PARQUET_OPTIONS: dict[str, Any] = {
 }
 """How every Parquet file of ours is written."""
 
+_CODED_OPTIONS: dict[str, Any] = {
+    "dictionary_pagesize_limit": 1 << 30,  # a vocabulary that outgrew it would be written as plain text
+    "row_group_size": 1 << 26,
+    "store_decimal_as_integer": True,
+    "write_statistics": False,
+}
 
-def read_parquet(path: Path, *, columns: list[str] | None = None) -> pa.Table:
+
+def read_parquet(path: Path, *, columns: list[str] | None = None, coded: Sequence[str] = ()) -> pa.Table:
     """Read one Parquet file of our own, checksums verified, no partition inference.
+
+    Parameters
+    ----------
+    path : Path
+    columns : list of str, optional
+        None = all.
+    coded : sequence of str
+        Text columns that come as a vocabulary and codes.
 
     Raises
     ------
@@ -251,18 +333,70 @@ def read_parquet(path: Path, *, columns: list[str] | None = None) -> pa.Table:
     EnvironmentFault
         If it may not be read.
     """
+    options: dict[str, Any] = {"page_checksum_verification": True, "read_dictionary": list(coded)}
+    with _as_damage(path.name), pq.ParquetFile(path, **options) as source:
+        return source.read(columns=columns)
+
+
+def parquet_rows(path: Path) -> int:
+    """Return how many rows a Parquet file of our own says it holds; raises as :func:`read_parquet`."""
+    with _as_damage(path.name), pq.ParquetFile(path) as source:
+        return int(source.metadata.num_rows)
+
+
+def read_bytes(path: Path, *, name: str, digest: str) -> pa.Buffer:
+    """Read a file whole and verify its SHA-256.
+
+    Parameters
+    ----------
+    path : Path
+    name : str
+        How a message names the file.
+    digest : str
+
+    Raises
+    ------
+    DataError
+        If the file is absent or has another digest.
+    EnvironmentFault
+        If it may not be read.
+    """
+    with _as_damage(name):
+        data = path.read_bytes()
+    if digest_bytes(data) != digest:
+        raise _other_digest(name)
+    return pa.py_buffer(data)
+
+
+def _other_digest(name: str) -> DataError:
+    return DataError(
+        "not what was written: its digest differs",
+        rule="data.digest",
+        file=name,
+        count=1,
+        next_step="Remove the folder and run the stage that makes it again.",
+    )
+
+
+def open_parquet(data: pa.Buffer, *, name: str) -> pq.ParquetFile:
+    """Open a Parquet file of our own whose verified bytes are in memory; its columns are decoded when asked for."""
+    with _as_damage(name):
+        return pq.ParquetFile(pa.BufferReader(data), pre_buffer=False)
+
+
+@contextmanager
+def _as_damage(name: str) -> Iterator[None]:
     try:
-        with pq.ParquetFile(path, page_checksum_verification=True) as source:
-            return source.read(columns=columns)
+        yield
     except (FileNotFoundError, NotADirectoryError) as error:
-        raise DataError("file not found", rule="data.file_missing", file=path.name) from error
+        raise DataError("file not found", rule="data.file_missing", file=name) from error
     except PermissionError as error:
         raise EnvironmentFault(
-            "may not be read", rule="environment.read", file=path.name, next_step="Mend the permissions."
+            "may not be read", rule="environment.read", file=name, next_step="Mend the permissions."
         ) from error
     except MemoryError:  # Arrow's own is an ArrowException too, and says nothing about the file
         raise
     except (pa.ArrowException, OSError) as error:
         raise DataError(
-            "damaged or no Parquet file", rule="data.damaged", file=path.name, next_step="Deliver or make it again."
+            "damaged or no Parquet file", rule="data.damaged", file=name, next_step="Deliver or make it again."
         ) from error

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from functools import cache
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -19,11 +20,14 @@ __all__ = [
     "DAY_US",
     "NEVER",
     "OutcomeWindow",
+    "day_to_date",
+    "day_to_us",
     "days_to_us",
     "observation_grid",
     "parse_instant",
     "us_to_date",
     "us_to_iso",
+    "zone_offsets",
 ]
 
 DAY_US = 86_400_000_000
@@ -93,6 +97,56 @@ def us_to_iso(instant: int) -> str:
 def us_to_date(instant: int, *, timezone: str = "UTC") -> date:
     """Return the calendar day of an instant in a time zone."""
     return (_EPOCH + timedelta(microseconds=int(instant))).astimezone(ZoneInfo(timezone)).date()
+
+
+def day_to_date(day: int) -> date:
+    """Return the date of a calendar day that is counted from 1 January 1970."""
+    return (_EPOCH + timedelta(days=int(day))).date()
+
+
+def day_to_us(day: int, *, timezone: str) -> int:
+    """Return the first instant of a calendar day, counted from 1 January 1970, in a time zone."""
+    return parse_instant(day_to_date(day), timezone=timezone)
+
+
+@cache
+def zone_offsets(timezone: str) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Return since when which offset from UTC holds in a time zone, 1970 to 2100; local = UTC + offset.
+
+    Parameters
+    ----------
+    timezone : str
+        IANA name.
+
+    Returns
+    -------
+    starts, offsets : ndarray of int64
+        Microseconds; the first start lies before any time.
+
+    Examples
+    --------
+    >>> starts, offsets = zone_offsets("Asia/Shanghai")
+    >>> int(offsets[-1]) // 3_600_000_000
+    8
+    """
+    zone, hour = ZoneInfo(timezone), timedelta(hours=1)
+
+    def offset_at(hours: int) -> int:
+        moment = (_EPOCH + hours * hour).astimezone(zone)
+        return (moment.utcoffset() or timedelta()) // timedelta(microseconds=1)
+
+    starts, offsets = [np.iinfo(np.int64).min], [offset_at(0)]
+    # Clock changes lie at least a fortnight apart, and on a quarter of an hour at worst: hours are near enough here.
+    for week in range(0, 131 * 366 * 24, 7 * 24):
+        low, high = week, week + 7 * 24
+        if offset_at(high) == offsets[-1]:
+            continue
+        while high - low > 1:
+            middle = (low + high) // 2
+            low, high = (middle, high) if offset_at(middle) == offsets[-1] else (low, middle)
+        starts.append(high * 3_600_000_000)
+        offsets.append(offset_at(high))
+    return np.array(starts), np.array(offsets)
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,9 @@ __all__ = ["TARGETS", "make_workspace", "require_folder", "run_pipeline"]
 TARGETS = ("evaluate", "campaign")
 """The last stages: everything they need runs before them, and the simulated company only where it is read."""
 
+OWN_FEATURES = "features"
+"""Folder of an example with the files of its own features."""
+
 _QUIET = {
     "DVC_NO_ANALYTICS": "true",
     "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -107,7 +110,7 @@ def make_workspace(example: Path, data: Path, workspace: Path, *, project: Path)
     Parameters
     ----------
     example : Path
-        Folder with ``params.yaml``.
+        Folder with ``params.yaml``, and ``features`` where it has features of its own.
     data : Path
         Folder whose ``.parquet`` and ``.csv`` files become ``data/raw`` of the workspace.
     workspace : Path
@@ -139,6 +142,8 @@ def make_workspace(example: Path, data: Path, workspace: Path, *, project: Path)
             if path.resolve() != (raw / path.name).resolve():
                 shutil.copyfile(path, raw / path.name)
         shutil.copyfile(example / "params.yaml", workspace / "params.yaml")
+        if (example / OWN_FEATURES).is_dir():
+            shutil.copytree(example / OWN_FEATURES, workspace / OWN_FEATURES, ignore=_IGNORED, dirs_exist_ok=True)
         for part in _PARTS:
             target = workspace / part
             if target.is_dir():

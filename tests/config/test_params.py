@@ -3,8 +3,9 @@ import typing
 import pytest
 from pydantic import BaseModel, ValidationError
 
-from churnml.config import Params
+from churnml.config import Params, params
 from churnml.errors import ConfigError
+from churnml.histories import contract
 
 
 def test_defaults_are_those_of_the_documentation(load_with):
@@ -80,6 +81,17 @@ def test_churn_must_fit_its_table(load_with, churn, message):
         ("clv: {table: oders}", r":12: clv\.table: no such table .*Did you mean orders\?"),
         ("clv: {table: news}", r"clv\.table: needs a table of kind events or spells, this one is calendar"),
         ("clv: {table: visits}", r":8: histories\.tables\.visits\.amount: required by clv\.measure amount"),
+        ("treatments: {}", r"treatments\.table: required unless treatments\.ignore is true"),
+        ("treatments: {table: contact}", r"treatments\.table: no such table"),
+        ("treatments: {table: plans}", r"treatments\.table: needs a table of kind events"),
+        ("treatments: {table: orders, treated: [a]}", r"treatments\.column: required by treated and control"),
+        ("treatments: {table: orders, column: channel}", r"treatments\.treated: required by column, or control"),
+        ("treatments: {table: orders, column: chanel, treated: [a]}", r"treatments\.column: .*Did you mean channel\?"),
+        (
+            "treatments: {table: orders, column: channel, treated: [a], control: [a]}",
+            r"names a value that treated",
+        ),
+        ("treatments: {table: orders, outcomes: []}", r"treatments\.outcomes: must have at least 1"),
         ("snapshots: {anchor: joined}", r"snapshots\.at_days: required by anchor joined"),
         ("snapshots: {at_days: [30]}", r"snapshots\.at_days: only with anchor joined"),
         ("snapshots: {anchor: joined, at_days: [60, 30]}", r"snapshots\.at_days: must ascend"),
@@ -112,8 +124,12 @@ def test_count_needs_no_amount(load_with):
     ("old", "new", "message"),
     [
         ("folder: data/raw", "database: null", r":1: histories: folder and database: neither given"),
-        ("folder: data/raw", "folder: d\n  database: postgresql://h/d", r"folder and database: both given"),
-        ("orders.csv", "orders.xlsx", r":7: histories\.tables\.orders\.file: neither \.csv nor \.parquet"),
+        (
+            "folder: data/raw",
+            "folder: d\n  database: postgresql://h/d",
+            r"histories\.folder: with a database, must be data/fetched",
+        ),
+        ("orders.csv", "orders.xlsx", r":7: histories\.tables\.orders\.file: none of \.csv, "),
         ("orders.csv", "../orders.csv", r"orders\.file: not a plain path"),
         ("orders.csv", "/orders.csv", r"orders\.file: not a plain path"),
         (
@@ -128,10 +144,19 @@ def test_files_and_tables_are_checked(load_with, histories_text, old, new, messa
         load_with(histories=histories_text.replace(old, new))
 
 
+@pytest.mark.parametrize("name", ["orders", "orders.2024/", "a/b", "orders.CSV", "orders.csv.gz", "[a.csv, b.csv]"])
+def test_a_table_lies_in_a_file_several_or_a_folder(load_with, histories_text, name):
+    load_with(histories=histories_text.replace("orders.csv", name))
+
+
+def test_reader_and_parameters_know_the_same_endings():
+    assert params.FILE_ENDINGS == contract.FILE_ENDINGS
+
+
 def test_with_a_database_file_names_a_relation(load_with):
     tables = "tables: {orders: {kind: events, file: sales.orders, id: cid, time: at}}"
     good = f"histories: {{database: postgresql://reader@host/crm, as_of: 2024-06-30, {tables}}}\n"
-    assert load_with(histories=good).histories.table("orders").file == "sales.orders"
+    assert load_with(histories=good).histories.table("orders").file == ("sales.orders",)
     with pytest.raises(ConfigError, match=r"orders\.file: not the name of a relation"):
         load_with(histories=good.replace("sales.orders", "orders; drop"))
 

@@ -113,7 +113,9 @@ def test_bad_histories_are_refused(change):
         histories(**change)
 
 
-@pytest.mark.parametrize("url", ["postgresql://u:pw@host/db", "postgresql://host/db?password=pw"])
+@pytest.mark.parametrize(
+    "url", ["postgresql://u:pw@host/db", "postgresql://host/db?password=pw", "postgresql://h/d?sslpassword=pw"]
+)
 def test_a_password_is_refused_and_not_repeated(url):
     with pytest.raises(ValidationError, match="holds a password") as caught:
         histories(folder=None, database=url)

@@ -119,7 +119,7 @@ CASES = {
         edited("orders.csv", blank_ids),
         3,
         "data.id_blank",
-        ("orders.csv:3: person_id", "2 of 722 rows", "blank_ids: drop"),
+        ("orders.csv:4: person_id", "2 of 722 rows", "blank_ids: drop"),
         count=2,
     ),
     "not UTF-8": Case(in_latin_1, 3, "data.damaged", ("people.csv:2: not in the declared encoding (utf-8)",)),
@@ -127,7 +127,7 @@ CASES = {
         edited("orders.csv", lambda lines: [*lines[:-1], f"x,{CANARY},{CANARY}", ""]),
         3,
         "data.time_unreadable",
-        ("orders.csv:721: ordered_on", "1 of 721 rows", "orders.csv: paid: number unreadable"),
+        ("orders.csv:722: ordered_on", "1 of 721 rows", "orders.csv: paid: number unreadable"),
         count=1,
     ),
     "as_of after the data": Case(

@@ -223,7 +223,7 @@ def test_a_ready_label_can_be_churn(golden: Path, tmp_path: Path) -> None:
     wanted = pc.multiply(ages.sort_by("customer_id")["age"], 2.0).to_pylist()
     assert scores_of(folder)["clv"].to_pylist() == [None if age is None else age for age in wanted]
     assert not gone & set(listed(folder, "contact.csv"))
-    counts = json.loads((folder / "reports" / "labels.json").read_text())["2024-06-30"]
+    counts = json.loads((folder / "reports" / "labels.json").read_text())["by_date"]["2024-06-30"]
     assert counts["churned"] == len(gone)
     assert counts["censored"] == -(-320 // 7)
 
@@ -240,7 +240,7 @@ def test_spells_can_carry_both_churn_and_value(golden: Path, tmp_path: Path) -> 
 def test_customers_can_be_observed_on_their_own_clock(golden: Path, tmp_path: Path) -> None:
     folder = another(tmp_path / "joined", golden, {"snapshots": {"anchor": "joined", "at_days": [60, 120]}})
     assert run(folder, *TO_LISTS) == 0
-    counts = json.loads((folder / "reports" / "labels.json").read_text())
+    counts = json.loads((folder / "reports" / "labels.json").read_text())["by_date"]
     assert all(len(month) == len("2024-06") for month in counts if month != "2024-06-30")
 
 

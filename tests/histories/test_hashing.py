@@ -102,12 +102,27 @@ def test_compiled_loop_does_what_it_says() -> None:
     assert compiled[0] == 0xAF63DC4C8601EC8C  # FNV-1a of "a", http://www.isthe.com/chongo/tech/comp/fnv/
 
 
+def batch(**columns: list | pa.Array) -> pa.RecordBatch:
+    return pa.RecordBatch.from_pydict({name: pa.array(values) for name, values in columns.items()})
+
+
 def test_rows_are_told_apart_by_value_and_by_column() -> None:
-    a, b = pa.array(["x", "y", "x"]), pa.array([1, 1, 1])
-    first, second, third = hash_rows([a, b]).tolist()
+    rows = {"a": ["x", "y", "x"], "b": [1, 1, 1]}
+    first, second, third = hash_rows(batch(**rows)).tolist()
     assert first == third != second
-    assert hash_rows([b, a])[0] != first
-    assert hash_rows([a, pa.array([None, 1, 1], pa.int64())])[0] != first
+    assert hash_rows(batch(a=["x"], c=[1]))[0] != first
+    assert hash_rows(batch(a=["a"], b=[1]))[0] != hash_rows(batch(a=[None], b=[1]))[0]
+    assert hash_rows(batch(a=["1"], b=["x"]))[0] != hash_rows(batch(a=["x"], b=["1"]))[0]
+
+
+def test_in_02_rows_hash_alike_in_any_order_of_columns() -> None:
+    rows = {"a": ["x", None], "b": [1, 2], "c": [0.5, None]}
+    turned = dict(reversed(rows.items()))
+    assert hash_rows(batch(**rows)).tolist() == hash_rows(batch(**turned)).tolist()
+
+
+def test_a_missing_value_hashes_like_a_missing_column() -> None:
+    assert hash_rows(batch(a=["x"], b=pa.nulls(1)))[0] == hash_rows(batch(a=["x"]))[0]
 
 
 def test_bucket_of_a_customer_is_pinned() -> None:

@@ -1,11 +1,22 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from factories import DAY
 from hypothesis import given
 from hypothesis import strategies as st
 
-from churnml.snapshots.splits import final_split, split_by_customer, split_by_date, split_stratified
+from churnml.errors import TimeContractError
+from churnml.snapshots.spine import plan_snapshots
+from churnml.snapshots.splits import (
+    Split,
+    check_purged,
+    final_split,
+    split_by_customer,
+    split_by_date,
+    split_stratified,
+)
+from churnml.timeline import OutcomeWindow
 
 
 @given(n_dates=st.integers(1, 14), every=st.integers(7, 90), reach=st.integers(1, 200), repeats=st.integers(1, 3))
@@ -57,3 +68,52 @@ def test_stratified_folds_have_equal_shares() -> None:
     splits = split_stratified(labels, seed=1)
     assert [int(labels[s.test].sum()) for s in splits] == [4] * 5
     assert sorted(np.concatenate([s.test for s in splits])) == list(range(100))
+
+
+@given(
+    lead=st.integers(0, 20),
+    horizon=st.integers(1, 120),
+    grace=st.integers(0, 20),
+    settle=st.integers(0, 30),
+    every=st.integers(1, 90),
+    history=st.integers(300, 2000),
+)
+def test_tl_09_no_label_window_reaches_into_what_is_tested(
+    lead: int, horizon: int, grace: int, settle: int, every: int, history: int
+) -> None:
+    window = OutcomeWindow.of_days(horizon_days=horizon, lead_days=lead, grace_days=grace)
+    found = plan_snapshots(
+        as_of=history * DAY,
+        history_start=0,
+        window=window,
+        every_us=every * DAY,
+        count=12,
+        value_horizon_us=None,
+        settle_us=settle * DAY,
+    )
+    reach = window.reach_us + settle * DAY
+    last = final_split(found.churn_dates, as_of=found.as_of, reach_us=reach)
+    for split in [*split_by_date(found.churn_dates, reach_us=reach), last]:
+        check_purged(split, found.churn_dates, reach_us=reach, as_of=found.as_of)
+
+
+def test_tl_09_a_window_that_reaches_a_day_too_far_is_refused_with_dates() -> None:
+    dates = np.array([0, 90, 180], dtype=np.int64) * DAY
+    split = Split("1970-06-30", np.array([0]), np.array([1]), np.array([2]))
+    check_purged(split, dates, reach_us=90 * DAY, as_of=400 * DAY)
+    with pytest.raises(TimeContractError, match="open until 1970-07-01, after the tested date 1970-06-30"):
+        check_purged(split, dates, reach_us=91 * DAY, as_of=400 * DAY)
+
+
+def test_tl_09_stopping_rows_need_the_gap_too() -> None:
+    dates = np.array([0, 60, 180], dtype=np.int64) * DAY
+    split = Split("1970-06-30", np.array([0]), np.array([1]), np.array([2]))
+    with pytest.raises(TimeContractError, match="after the date that stops training 1970-03-02"):
+        check_purged(split, dates, reach_us=90 * DAY, as_of=400 * DAY)
+
+
+def test_tl_09_what_the_model_learns_from_is_settled_at_as_of() -> None:
+    dates = np.array([0, 90], dtype=np.int64) * DAY
+    split = Split("final", np.array([0]), np.array([1]))
+    with pytest.raises(TimeContractError, match="after the tested date 1970-06-29"):
+        check_purged(split, dates, reach_us=90 * DAY, as_of=179 * DAY)

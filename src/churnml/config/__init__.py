@@ -1,10 +1,24 @@
 """``params.yaml`` as frozen models: what every key means, its bounds and its unit."""
 
-from churnml.config.blocks import Campaign, Churn, ChurnEvent, Clv, Features, Simulate, Snapshots, Train
+from churnml.config.blocks import (
+    Campaign,
+    Churn,
+    ChurnEvent,
+    Clv,
+    Features,
+    OwnFeature,
+    Simulate,
+    Snapshots,
+    Train,
+    Treatments,
+)
+from churnml.config.checks import Check
 from churnml.config.fields import Channel
 from churnml.config.loader import load_params, resolved, write_resolved
+from churnml.config.own_files import own_file, with_own_digests
 from churnml.config.params import Params
 from churnml.config.tables import (
+    FETCHED,
     CalendarTable,
     Consent,
     Contact,
@@ -18,9 +32,11 @@ from churnml.config.tables import (
 )
 
 __all__ = [
+    "FETCHED",
     "CalendarTable",
     "Campaign",
     "Channel",
+    "Check",
     "Churn",
     "ChurnEvent",
     "Clv",
@@ -31,6 +47,7 @@ __all__ = [
     "EventsTable",
     "Features",
     "Histories",
+    "OwnFeature",
     "Params",
     "Product",
     "Simulate",
@@ -38,7 +55,10 @@ __all__ = [
     "SpellsTable",
     "Table",
     "Train",
+    "Treatments",
     "load_params",
+    "own_file",
     "resolved",
+    "with_own_digests",
     "write_resolved",
 ]

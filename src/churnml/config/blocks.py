@@ -3,14 +3,29 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Literal, TypeVar, get_args
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 
-from churnml.config.fields import Block, Channel, Column, IsoDate, Text, Texts
+from churnml.config.fields import Block, Channel, Column, IsoDate, PlainPath, TableName, Text, Texts, plain_path, unique
 from churnml.errors import ConfigError
 
-__all__ = ["Campaign", "Churn", "ChurnEvent", "Clv", "Features", "Simulate", "Snapshots", "Train"]
+__all__ = [
+    "FAMILIES",
+    "Campaign",
+    "Churn",
+    "ChurnEvent",
+    "Clv",
+    "Family",
+    "Features",
+    "Meaning",
+    "OwnFeature",
+    "Simulate",
+    "Snapshots",
+    "Train",
+    "Treatments",
+    "Verify",
+]
 
 NumberT = TypeVar("NumberT", int, float)
 
@@ -54,7 +69,8 @@ class Churn(Block):
         description="At risk is who had an event in so many days, 1 to 3650; null = everyone who ever had one.",
     )
     grace_days: DaysFromZero = Field(
-        default=0, description="spell_end: renewed within so many days is not churned, 0 to 3650."
+        default=0,
+        description="spell_end: renewed within so many days, or on the day of the end, is not churned, 0 to 3650.",
     )
     end_reasons: Texts = Field(default=(), description="spell_end: reasons that count as churn; empty = all.")
     event: ChurnEvent | None = Field(default=None, description="event: the column and the values that are churn.")
@@ -63,6 +79,11 @@ class Churn(Block):
     )
     label_values: Texts = Field(
         default=(), description="label: values that mean churned; empty = yes/true/t/1/churned against no/false/f/0."
+    )
+    settle_days: Annotated[int, Field(ge=0, le=365)] | None = Field(
+        default=None,
+        description="Days until an outcome counts as known, 0 to 365, for rows that arrive late; null = measured: as "
+        "long as 95 % of the rows take, at most 90 and at most the horizon.",
     )
 
 
@@ -74,6 +95,28 @@ class Clv(Block):
     horizon_days: Days = Field(default=365, description="Length of the value window, days, 1 to 3650.")
     margin: float = Field(default=0.35, gt=0, le=1, description="Share of the amount that is margin, in (0, 1].")
     discount_rate_yearly: float = Field(default=0.1, ge=0, le=10, description="Discount rate per year, 0.1 = 10 %.")
+    refunds: Literal["subtract", "ignore"] = Field(
+        default="subtract", description="Money given back lowers the value at the time of the refund, or not at all."
+    )
+
+
+class Treatments(Block):
+    """Past contacts that tried to keep customers; without this block, no list may lie inside learned outcomes."""
+
+    table: Text | None = Field(default=None, description="Events table of the contacts.")
+    column: Column | None = Field(
+        default=None, description="Its category that tells treated from control; null = every row is a treatment."
+    )
+    treated: Texts = Field(default=(), description="Values that mean treated; empty = all but `control`.")
+    control: Texts = Field(default=(), description="Values that mean set aside for comparison; these snapshots stay.")
+    mode: Literal["drop", "keep"] = Field(
+        default="drop",
+        description="Snapshots with a treatment before the end of the outcome: leave out, or learn from.",
+    )
+    outcomes: Annotated[tuple[Literal["churn", "value"], ...], Field(min_length=1), AfterValidator(unique)] = Field(
+        default=("churn",), description="Outcomes they are left out of: churn, value."
+    )
+    ignore: bool = Field(default=False, description="Past campaigns do not matter; the model card says so.")
 
 
 class Snapshots(Block):
@@ -89,12 +132,109 @@ class Snapshots(Block):
     count: int = Field(default=12, ge=1, le=1000, description="calendar: number of observation dates, 1 to 1000.")
 
 
+Family = Literal[
+    "frequency",
+    "recency",
+    "tenure",
+    "rhythm",
+    "value",
+    "refunds",
+    "levels",
+    "trend",
+    "intensity",
+    "spells",
+    "calendar",
+    "profile",
+    "btyd",
+    "own",
+]
+FAMILIES: tuple[Family, ...] = get_args(Family)
+"""Every family of features, in the order in which they are documented."""
+
+
+def _place_of_function(text: str) -> str:
+    """Refuse what is no ``folder/file.py:function``."""
+    file, _, function = text.rpartition(":")
+    if not file.endswith(".py") or not function.isidentifier():
+        raise ConfigError(
+            "not the place of a function",
+            rule="config.function",
+            next_step="Write file and function, for example features/own_features.py:basket_variety.",
+        )
+    plain_path(file)
+    return text
+
+
+class Meaning(Block):
+    """What a feature means, in the languages of the pages."""
+
+    en: Text = Field(description="Meaning in English.")
+    zh: Text = Field(description="Meaning in Chinese.")
+
+
+class OwnFeature(Block):
+    """One feature of your own: a Python function or a SELECT over the rows that were usable then."""
+
+    name: TableName = Field(description="Name; the column is called own_<name>.")
+    function: Annotated[Text, AfterValidator(_place_of_function)] | None = Field(
+        default=None, description="File inside the project and function, for example features/own.py:variety."
+    )
+    sql: PlainPath | None = Field(
+        default=None, description="File inside the project with one SELECT that returns snapshot and value."
+    )
+    table: TableName | None = Field(default=None, description="Table whose usable rows it reads.")
+    tables: Annotated[tuple[TableName, ...], AfterValidator(unique)] = Field(
+        default=(), description="sql: tables whose usable rows it reads, where they are several."
+    )
+    unit: Literal["days", "count", "money", "share", "ratio", "number"] = Field(
+        default="number", description="Unit of the value."
+    )
+    meaning: Meaning = Field(description="What it means, for the dictionary.")
+
+    digest: str | None = Field(
+        default=None, description="Written by `configure`: SHA-256 of the file, so that a changed file is seen."
+    )
+
+    @property
+    def file(self) -> str:
+        """Return the file that holds it."""
+        return self.sql if self.sql is not None else (self.function or "").rpartition(":")[0]
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """Return the tables it reads, however they were given."""
+        return self.tables if self.table is None else (self.table,)
+
+    @model_validator(mode="after")
+    def _one_way(self) -> OwnFeature:
+        if (self.function is None) == (self.sql is None):
+            raise ConfigError("needs either function or sql", rule="config.own", next_step="Give exactly one of them.")
+        if (self.table is None) == (not self.tables):
+            raise ConfigError("needs either table or tables", rule="config.own", next_step="Give exactly one of them.")
+        if self.function is not None and len(self.sources) > 1:
+            raise ConfigError("a function reads one table", rule="config.own", next_step="Use sql for several tables.")
+        return self
+
+
 class Features(Block):
-    """How far features look back."""
+    """Which features there are, and how far they look back."""
 
     windows_days: Annotated[tuple[Days, ...], Field(min_length=1, max_length=20), AfterValidator(_ascending)] = Field(
         default=(7, 30, 90, 180, 365), description="Look-back windows, days, ascending, 1 to 3650, at most 20."
     )
+    families: Annotated[tuple[Family, ...], Field(min_length=1), AfterValidator(unique)] = Field(
+        default=FAMILIES, description="Families of features that are made."
+    )
+    levels_kept: int = Field(
+        default=8, ge=0, le=1000, description="Levels of a category that get columns of their own, at most, 0 to 1000."
+    )
+    least_level_share: float = Field(
+        default=0.01, ge=0, le=1, description="Share of the rows a level must have to get columns of its own, 0 to 1."
+    )
+    every_window: bool = Field(
+        default=False, description="Extremes, spread, mean and level counts in every window, not only in the longest."
+    )
+    own: tuple[OwnFeature, ...] = Field(default=(), description="Features of your own; see docs/features.md.")
 
 
 class Train(Block):
@@ -104,6 +244,24 @@ class Train(Block):
     threads: int = Field(default=2, ge=1, le=256, description="Threads, 1 to 256; they do not change the result.")
     max_rows: int = Field(default=2_000_000, ge=100, description="Rows trained on at most, at least 100.")
     tune_trials: int = Field(default=0, ge=0, le=10_000, description="Trials of the parameter search; 0 = no search.")
+
+
+class Verify(Block):
+    """How leakage is looked for."""
+
+    alarm_auc: float = Field(
+        default=0.95,
+        gt=0.5,
+        lt=1,
+        description="AUC from which a single feature counts as told the outcome, in (0.5, 1).",
+    )
+    customers: int = Field(
+        default=400,
+        ge=20,
+        le=100_000,
+        description="Customers whose histories are disturbed and recomputed, at least 20.",
+    )
+    seed: Seed = Field(default=1, description="Seed of the sample and of every disturbance.")
 
 
 class Campaign(Block):

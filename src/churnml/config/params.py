@@ -4,20 +4,27 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from pathlib import PurePosixPath
 
 from pydantic import Field, model_validator
 
-from churnml.config.blocks import Campaign, Churn, Clv, Features, Simulate, Snapshots, Train
+from churnml.config.blocks import Campaign, Churn, Clv, Features, Simulate, Snapshots, Train, Treatments, Verify
+from churnml.config.checks import Checks
 from churnml.config.fields import Block, plain_path
-from churnml.config.problems import Contradictions, Problem
-from churnml.config.tables import CustomersTable, EventsTable, Histories, SpellsTable
+from churnml.config.problems import Contradictions, KeyPath, Problem
+from churnml.config.tables import FETCHED, CustomersTable, EventsTable, Histories, SpellsTable, Table
 from churnml.errors import ConfigError, did_you_mean
 from churnml.timeline import parse_instant
 
-__all__ = ["Params"]
+__all__ = ["FILE_ENDINGS", "Params"]
 
+_FETCHED = PurePosixPath(FETCHED)
 _KIND_OF = {"inactivity": "events", "event": "events", "spell_end": "spells", "label": "customers"}
-_RELATION = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)?")
+_RELATION = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)?")
+
+
+FILE_ENDINGS = (".csv", ".csv.gz", ".parquet")
+"""How the names of files end that can be read, in small or capital letters; `histories` knows the same."""
 
 
 class Params(Block):
@@ -32,9 +39,14 @@ class Params(Block):
     histories: Histories = Field(description="Where the raw histories lie and what their columns mean.")
     churn: Churn = Field(description="What churn is, for whom, and how far ahead.")
     clv: Clv | None = Field(default=None, description="What a customer's value is; null = no value model.")
+    treatments: Treatments | None = Field(
+        default=None, description="Past contacts that tried to keep customers; null = none are known."
+    )
+    checks: Checks = Field(default={}, description="Rule of the data check -> what a breach is and how much is borne.")
     snapshots: Snapshots = Field(default=Snapshots(), description="When customers are observed.")
     features: Features = Field(default=Features(), description="How far features look back.")
     train: Train = Field(default=Train(), description="How models are trained.")
+    verify: Verify = Field(default=Verify(), description="How leakage is looked for.")
     campaign: Campaign = Field(default=Campaign(), description="Whom to contact.")
     simulate: Simulate = Field(default=Simulate(), description="The simulated company.")
 
@@ -60,7 +72,10 @@ class Params(Block):
             *_source_problems(self.histories),
             *_churn_problems(self.churn, self.histories),
             *(_clv_problems(self.clv, self.histories) if self.clv is not None else ()),
+            *(_treatment_problems(self.treatments, self.histories) if self.treatments is not None else ()),
             *_snapshot_problems(self.snapshots),
+            *_feature_problems(self.features, self.histories),
+            *_value_column_problems(self),
             *_campaign_problems(self.campaign, self.histories),
         ]
         if problems:
@@ -70,24 +85,46 @@ class Params(Block):
 
 def _source_problems(histories: Histories) -> Iterator[Problem]:
     """Yield what is wrong with the place of the files and with the set of tables."""
-    if (histories.folder is None) == (histories.database is None):
-        given = "both given" if histories.folder is not None else "neither given"
-        yield Problem(("histories",), f"folder and database: {given}", "config.source", "Give exactly one of the two.")
+    if histories.folder is None and histories.database is None:
+        yield Problem(
+            ("histories",), "folder and database: neither given", "config.source", "Give the folder, or the database."
+        )
+    if histories.database is not None and histories.folder not in {None, FETCHED}:
+        yield Problem(
+            ("histories", "folder"),
+            f"with a database, must be {FETCHED}",
+            "config.source",
+            "The pipeline puts there what it reads. For files, take database out.",
+        )
+    if histories.database is None and histories.folder is not None and PurePosixPath(histories.folder) == _FETCHED:
+        # The stage that reads a database would take the place of the files.
+        yield Problem(
+            ("histories", "folder"), "is where a database is read to", "config.source", "Name another folder."
+        )
     customers = [name for name, table in histories.tables.items() if table.kind == "customers"]
     for name in customers[1:]:
         yield Problem(("histories", "tables", name), "a second customers table", "config.table", "Keep one.")
     for name, table in histories.tables.items():
-        place = ("histories", "tables", name, "file")
-        if histories.database is not None:
-            if not _RELATION.fullmatch(table.file):
-                yield Problem(place, "not the name of a relation", "config.path", "Write relation or schema.relation.")
-            continue
-        try:
-            plain_path(table.file)
-        except ConfigError as error:
-            yield Problem(place, error.problem, error.rule, error.next_step)
-        if not table.file.endswith((".csv", ".parquet")):
-            yield Problem(place, "neither .csv nor .parquet", "config.path", "Deliver the table in one of the two.")
+        for number, file in enumerate(table.file):
+            numbers = (number,) if len(table.file) > 1 else ()
+            place: KeyPath = ("histories", "tables", name, "file", *numbers)
+            yield from _name_problems(file, place, is_relation=histories.database is not None)
+
+
+def _name_problems(name: str, place: KeyPath, *, is_relation: bool) -> Iterator[Problem]:
+    """Yield what is wrong with the name of a file, a folder or a relation."""
+    if is_relation:
+        if not _RELATION.fullmatch(name):
+            yield Problem(place, "not the name of a relation", "config.path", "Write relation or schema.relation.")
+        return
+    try:
+        plain_path(name)
+    except ConfigError as error:
+        yield Problem(place, error.problem, error.rule, error.next_step)
+    is_folder = name.endswith("/") or not PurePosixPath(name).suffix
+    if not is_folder and not name.lower().endswith(FILE_ENDINGS):
+        words = f"none of {', '.join(FILE_ENDINGS)}, and no folder"
+        yield Problem(place, words, "config.path", "Deliver the table in one of these; end a folder's name with /.")
 
 
 def _table_problem(name: str, histories: Histories, *, block: str, kinds: tuple[str, ...]) -> Problem | None:
@@ -153,6 +190,38 @@ def _clv_problems(clv: Clv, histories: Histories) -> Iterator[Problem]:
         yield Problem(place, "required by clv.measure amount", "config.column", "Name the column or use measure count.")
 
 
+def _treatment_problems(treatments: Treatments, histories: Histories) -> Iterator[Problem]:
+    if treatments.table is None:
+        if not treatments.ignore:
+            yield Problem(
+                ("treatments", "table"),
+                "required unless treatments.ignore is true",
+                "config.missing_key",
+                "Name the events table of the contacts.",
+            )
+        return
+    problem = _table_problem(treatments.table, histories, block="treatments", kinds=("events",))
+    if problem is not None:
+        yield problem
+    table = histories.tables.get(treatments.table)
+    if treatments.column is None:
+        if treatments.treated or treatments.control:
+            yield Problem(("treatments", "column"), "required by treated and control", "config.missing_key")
+    elif isinstance(table, EventsTable) and treatments.column not in table.categories:
+        yield Problem(
+            ("treatments", "column"),
+            f"not among the categories of histories.tables.{treatments.table}",
+            "config.column",
+            did_you_mean(treatments.column, table.categories) or "Add the column to the categories of that table.",
+        )
+    elif not treatments.treated and not treatments.control:
+        yield Problem(
+            ("treatments", "treated"), "required by column, or control", "config.missing_key", "For example [treated]."
+        )
+    if set(treatments.treated) & set(treatments.control):
+        yield Problem(("treatments", "control"), "names a value that treated names too", "config.conflict")
+
+
 def _snapshot_problems(snapshots: Snapshots) -> Iterator[Problem]:
     if snapshots.anchor == "joined" and not snapshots.at_days:
         yield Problem(
@@ -160,6 +229,59 @@ def _snapshot_problems(snapshots: Snapshots) -> Iterator[Problem]:
         )
     if snapshots.anchor == "calendar" and snapshots.at_days:
         yield Problem(("snapshots", "at_days"), "only with anchor joined", "config.conflict")
+
+
+def _value_column_problems(params: Params) -> Iterator[Problem]:
+    """Yield that the declared value per period would not be there to score with."""
+    if params.clv is None and params.campaign.value_column is not None and "profile" not in params.features.families:
+        yield Problem(
+            ("features", "families"), "leaves out profile, but campaign.value_column needs it", "config.conflict"
+        )
+
+
+def _families_of(table: Table, *, n_windows: int) -> Iterator[str]:
+    """Yield the families of features that a table can have by its roles."""
+    if isinstance(table, CustomersTable):
+        yield from ["tenure"] if table.joined else []
+        yield from ["profile"] if table.numbers or table.categories else []
+    elif isinstance(table, EventsTable):
+        yield from ("frequency", "recency", "tenure", "rhythm", "intensity")
+        yield from ["trend"] if n_windows > 1 else []
+        yield from ["value", "refunds"] if table.amount is not None else ["value"] if table.numbers else []
+        yield from ["levels"] if table.categories else []
+    else:
+        yield table.kind
+
+
+def _feature_problems(features: Features, histories: Histories) -> Iterator[Problem]:
+    """Yield families that would leave no column, and own features of tables there are not."""
+    windows, tables = features.windows_days, histories.tables
+    possible = {family for table in tables.values() for family in _families_of(table, n_windows=len(windows))}
+    # A purchases table, whose models are the family btyd, is an events table.
+    possible |= {"btyd"} if any(table.kind == "events" for table in tables.values()) else set()
+    if not features.own and possible.isdisjoint(features.families):
+        yield Problem(
+            ("features", "families"),
+            "no table of these histories has features of these families",
+            "config.families",
+            "Add families, or leave the key out: then all are made.",
+        )
+    if features.own and "own" not in features.families:
+        yield Problem(
+            ("features", "families"), "leaves out own, but features.own is given", "config.conflict", "Add own to it."
+        )
+    seen: set[str] = set()
+    for place, own in enumerate(features.own):
+        if own.name in seen:
+            yield Problem(("features", "own", place, "name"), "names the same feature twice", "config.twice")
+        seen.add(own.name)
+        for name in own.sources:
+            if name not in histories.tables:
+                near = did_you_mean(name, list(histories.tables))
+                key = "table" if own.table is not None else "tables"
+                yield Problem(
+                    ("features", "own", place, key), "no such table under histories.tables", "config.table", near
+                )
 
 
 def _campaign_problems(campaign: Campaign, histories: Histories) -> Iterator[Problem]:

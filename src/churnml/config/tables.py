@@ -23,6 +23,7 @@ from churnml.errors import ConfigError, did_you_mean
 from churnml.timeline import parse_instant
 
 __all__ = [
+    "FETCHED",
     "CalendarTable",
     "Consent",
     "Contact",
@@ -34,6 +35,10 @@ __all__ = [
     "SpellsTable",
     "Table",
 ]
+
+
+FETCHED = "data/fetched"
+"""Folder into which the pipeline reads a database."""
 
 
 class Csv(Block):
@@ -64,10 +69,15 @@ class Csv(Block):
         return self
 
 
+def _as_list(value: Any) -> Any:
+    return [value] if isinstance(value, str) else value
+
+
 class _TableBlock(Block):
     kind: str
-    file: Text = Field(
-        description="Relative path of a .csv or .parquet file inside `folder`; with `database`, the relation's name."
+    file: Annotated[tuple[Text, ...], Field(min_length=1), BeforeValidator(_as_list), AfterValidator(unique)] = Field(
+        description="Relative path inside `folder`: a .csv, .csv.gz or .parquet file, a list of them, or their folder; "
+        "with `database`, the name of a table or view."
     )
     csv: Csv = Field(default=Csv(), description="How the file is written, where it is CSV.")
     blank_ids: Literal["refuse", "drop"] = Field(
@@ -116,8 +126,24 @@ class CustomersTable(_TableBlock):
     joined: Column | None = Field(default=None, description="Column of the time the customer joined.")
     categories: Columns = Field(default=(), description="Columns used as categorical features.")
     numbers: Columns = Field(default=(), description="Columns used as numeric features.")
+    constant: Columns = Field(
+        default=(),
+        description="Those of `categories` and `numbers` that never change, for example the year of birth.",
+    )
     contact: Contact = Field(default=Contact(), description="Contact columns, never features.")
     consent: Consent = Field(default=Consent(), description="Consent columns per channel, never features.")
+
+    @model_validator(mode="after")
+    def _constant_ones_are_declared(self) -> CustomersTable:
+        declared = (*self.categories, *self.numbers)
+        for name in self.constant:
+            if name not in declared:
+                raise ConfigError(
+                    "constant names a column that is neither in categories nor in numbers",
+                    rule="config.column",
+                    next_step=did_you_mean(name, declared) or "Declare it there as well.",
+                )
+        return self
 
 
 class Product(Block):
@@ -128,15 +154,24 @@ class Product(Block):
     )
 
 
-def _as_list(value: Any) -> Any:
-    return [value] if isinstance(value, str) else value
-
-
 def _amount_form(value: Any) -> str:
     return "multiply" if isinstance(value, dict | Product) else "column"
 
 
+Key = Annotated[Columns, BeforeValidator(_as_list)]
+Latency = Annotated[float, Field(ge=0, le=3650, allow_inf_nan=False)]
+
+
 Amount = Annotated[Annotated[Column, Tag("column")] | Annotated[Product, Tag("multiply")], Discriminator(_amount_form)]
+
+
+def _need_known_at(key: tuple[str, ...], known_at: str | None) -> None:
+    if key and known_at is None:
+        raise ConfigError(
+            "key tells versions of a row apart, and known_at, which says since when each counts, is not declared",
+            rule="config.key",
+            next_step="Declare known_at, or leave key out.",
+        )
 
 
 class EventsTable(_TableBlock):
@@ -149,12 +184,29 @@ class EventsTable(_TableBlock):
     amount: Amount | None = Field(
         default=None, description="Column of the money (negative = refund), or {multiply: [quantity, unit_price]}."
     )
+    currency: Column | None = Field(
+        default=None, description="Column of the amounts' currency code; any other than `histories.currency` stops."
+    )
     numbers: Columns = Field(default=(), description="Columns used as numbers.")
     categories: Columns = Field(default=(), description="Columns used as categories.")
     group: Annotated[Columns, BeforeValidator(_as_list)] = Field(
         default=(),
         description="Rows equal in id and in these columns are one event: amounts and numbers summed, earliest time.",
     )
+
+    key: Key = Field(
+        default=(),
+        description="Columns that tell a row apart over all deliveries: of several rows with one key, the one that "
+        "became known last counts (needs `known_at`).",
+    )
+    latency_days: Latency = Field(
+        default=0.0, description="A row without `known_at` counts as known this many days after it happened."
+    )
+
+    @model_validator(mode="after")
+    def _versions_can_be_told(self) -> EventsTable:
+        _need_known_at(self.key, self.known_at)
+        return self
 
     @property
     def amount_columns(self) -> tuple[str, ...]:
@@ -176,9 +228,25 @@ class SpellsTable(_TableBlock):
         default=None, description="Column of the time the row became known; null = `start`."
     )
     amount: Column | None = Field(default=None, description="Column of the money per period.")
+    currency: Column | None = Field(
+        default=None, description="Column of the amounts' currency code; any other than `histories.currency` stops."
+    )
     numbers: Columns = Field(default=(), description="Columns used as numbers.")
     categories: Columns = Field(default=(), description="Columns used as categories.")
     end_reason: Column | None = Field(default=None, description="Column of the reason of the end.")
+    key: Key = Field(
+        default=(),
+        description="Columns that tell a spell apart over all deliveries: of several rows with one key, the one that "
+        "became known last counts (needs `known_at`).",
+    )
+    latency_days: Latency = Field(
+        default=0.0, description="A row without `known_at` counts as known this many days after `start`."
+    )
+
+    @model_validator(mode="after")
+    def _versions_can_be_told(self) -> SpellsTable:
+        _need_known_at(self.key, self.known_at)
+        return self
 
 
 class CalendarTable(_TableBlock):
@@ -190,7 +258,9 @@ class CalendarTable(_TableBlock):
     end: Column | None = Field(default=None, description="Column of the end; an empty cell is still going on.")
     type: Column = Field(description="Column of the kind of change.")
     scope: Column | None = Field(
-        default=None, description="Text column of whom it concerns; an empty cell is everybody."
+        default=None,
+        description="Text column of whom it concerns: <category>=<level> of the customers or of a spells table; "
+        "an empty cell is everybody.",
     )
     value: Column | None = Field(default=None, description="Column of its size, for example an index value.")
 
@@ -208,7 +278,7 @@ def _without_password(url: str) -> str:
         raise ConfigError(
             "not a postgresql:// address", rule="config.database", next_step="Write postgresql://user@host/database."
         )
-    if parts.password is not None or any(key == "password" for key, _ in parse_qsl(parts.query)):
+    if parts.password is not None or any("password" in key.lower() for key, _ in parse_qsl(parts.query)):
         raise ConfigError(
             "holds a password", rule="config.secret", next_step="Take it out and set the variable PGPASSWORD instead."
         )
@@ -218,7 +288,9 @@ def _without_password(url: str) -> str:
 class Histories(Block):
     """Where the raw histories lie, up to when they count, and what their columns mean."""
 
-    folder: PlainPath | None = Field(default=None, description="Folder of the files, relative to the project.")
+    folder: PlainPath | None = Field(
+        default=None, description="Folder of the files, relative to the project; with `database`, `data/fetched`."
+    )
     database: Annotated[Text, AfterValidator(_without_password)] | None = Field(
         default=None, description="Address postgresql://user@host/database; the password comes from the environment."
     )

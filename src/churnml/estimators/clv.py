@@ -15,13 +15,14 @@ from churnml.estimators import boosting
 from churnml.estimators.boosting import Floats, Matrix
 from churnml.estimators.interval import ValueInterval, fit_interval
 
-__all__ = ["MIN_ROWS_WITH_VALUE", "ValueForecast", "ValueRegressor"]
+__all__ = ["MIN_ROWS_WITH_VALUE", "ValueForecast", "ValueRegressor", "check_values"]
 
 MIN_ROWS_WITH_VALUE = 20
 _POWER = {"amount": 1.5, "count": 1.2}
 """Tweedie variance powers: 1 would be Poisson (counts), 2 gamma (amounts that are never zero)."""
 _MAX_LEVEL = 10.0
 _CAP_QUANTILE = 0.999
+_MOST_GIVEN_BACK = 0.25
 
 
 class ValueForecast(NamedTuple):
@@ -185,12 +186,15 @@ class ValueRegressor:
 
 
 def check_values(y: Floats) -> None:
-    """Refuse targets with nothing to learn from.
+    """Refuse targets with nothing to learn from, or more money given back than the loss can pass over.
+
+    The loss takes no negative totals: they are learned as zero, and the level of the predictions makes up for it. Where
+    they weigh more than a quarter of the positive ones, this would move value from some customers to others.
 
     Raises
     ------
     DataError
-        Naming the counts.
+        Naming the counts, and for negative totals the setting to change.
     """
     n_positive = int(np.count_nonzero(y > 0))
     if float(y.min()) == float(y.max()):
@@ -202,6 +206,17 @@ def check_values(y: Floats) -> None:
             column="value",
             count=n_positive,
             next_step="Use more snapshots, a longer history or a longer clv.horizon_days.",
+        )
+    given_back = -float(y[y < 0].sum())
+    if given_back > _MOST_GIVEN_BACK * float(y[y > 0].sum()):
+        raise DataError(
+            f"negative totals weigh {given_back / float(y[y > 0].sum()):.0%} of the positive ones, and the loss takes "
+            f"at most {_MOST_GIVEN_BACK:.0%}",
+            rule="data.negative_totals",
+            file="params.yaml",
+            column="clv.refunds",
+            count=int(np.count_nonzero(y < 0)),
+            next_step="Set clv.refunds to ignore, clv.measure to count, or lengthen clv.horizon_days.",
         )
 
 

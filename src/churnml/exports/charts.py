@@ -178,7 +178,9 @@ def nice_ticks(values: Sequence[float], *, wanted: int = 5) -> list[float]:
         return [0.0, 1.0]
     low, high = min(values), max(values)
     if low == high:
-        low, high = low - (abs(low) or 1.0) / 2, high + (abs(high) or 1.0) / 2
+        # A number too small to be halved would leave no room between the two.
+        room = abs(low) / 2 if abs(low) > 1e-300 else 0.5
+        low, high = low - room, high + room
     rough = (high - low) / wanted
     unit = 10.0 ** math.floor(math.log10(rough))
     step = next(unit * factor for factor in (1, 2, 2.5, 5, 10) if unit * factor >= rough * (1 - 1e-9))

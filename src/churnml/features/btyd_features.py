@@ -4,26 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
-from churnml.btyd import BgNbd, GammaGamma, fit_bgnbd, fit_gammagamma
 from churnml.errors import ModelError
 from churnml.features.columns import Columns
+from churnml.features.events import EventSource
 from churnml.features.plan import FeaturePlan
 from churnml.features.sweep import sweep_rhythm, sweep_values
 from churnml.histories.bucket import Bucket
+from churnml.histories.hashing import hash_column
 from churnml.histories.store import TableInfo
 from churnml.timeline import NEVER
 
-__all__ = ["PurchaseModels", "add_purchase_models", "fit_purchase_models", "purchase_summaries"]
+if TYPE_CHECKING:  # imported where a model is fitted: SciPy's optimisers take longer to load than many a sweep
+    from churnml.btyd import BgNbd, GammaGamma
+
+__all__ = ["PurchaseModels", "add_purchase_models", "fit_purchase_models", "most_per_bucket", "purchase_summaries"]
 
 Int64s = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 WEEK_DAYS = 7.0
 _MONEY_UNITS = 10_000.0
-_MAX_CUSTOMERS = 3_000
+_MAX_CUSTOMERS = 4_000
 """A few thousand customers fix four parameters well; a fit is made for each observation date."""
 
 
@@ -42,61 +47,64 @@ class PurchaseModels:
     spending: GammaGamma | None
 
 
-def purchase_summaries(bucket: Bucket, info: TableInfo, dates: Int64s) -> list[Floats]:
-    """Return ``(x, t_x, T, mean amount)`` of every customer who had bought, one array a date.
+def purchase_summaries(bucket: Bucket, info: TableInfo, dates: Int64s, *, most: int = _MAX_CUSTOMERS) -> list[Floats]:
+    """Return ``(x, t_x, T, mean amount, rank)`` of customers who had bought, one array a date.
 
     Parameters
     ----------
     bucket : Bucket
     info : TableInfo
     dates : ndarray of int64, shape (n_dates,)
+    most : int
+        Buyers kept at each date: those with the smallest hash of their id, so that nothing later decides who.
 
     Returns
     -------
-    list of ndarray, shape (n_buyers, 4)
-        Times in weeks; the mean amount is NaN where the table has none.
+    list of ndarray, shape (n_buyers, 5)
+        Times in weeks; the mean amount is NaN where the table has none; the rank is the hash in [0, 1).
     """
-    n_customers = len(bucket.customers)
-    customer, when = np.tile(np.arange(n_customers), len(dates)), np.repeat(dates, n_customers)
-    unlimited = np.array([NEVER], dtype=np.int64)
-    done = bucket.is_activity(info.name)
-    rows = (bucket.offsets(info.name), bucket.instants(info.name, "occurred_at"), bucket.known_at(info.name))
-    columns = Columns(info.name, len(when))
-    rhythm, total = columns.empty(6), columns.empty(1, fill=0.0)
-    sweep_rhythm(*rows, done, customer, when, unlimited, total, total.copy(), columns.empty(0), rhythm)
-    mean = columns.empty(1)
-    if info.has_amount:
-        units, known = bucket.money(info.name)
-        spare = [columns.empty(1) for _ in range(3)]
-        sweep_values(
-            *rows,
-            ~bucket.is_refund(info.name) & known,
-            units,
-            customer,
-            when,
-            unlimited,
-            total,
-            mean,
-            *spare,
-            columns.empty(),
-        )
-    recency, tenure, n_gaps = rhythm[:, 0], rhythm[:, 1], rhythm[:, 5]
-    span = np.where(n_gaps > 0, tenure - recency, 0.0)
-    summary = np.stack([n_gaps, span / WEEK_DAYS, tenure / WEEK_DAYS, mean[:, 0] / _MONEY_UNITS], axis=1)
-    per_date = summary.reshape(len(dates), n_customers, 4)
-    return [rows_of_date[~np.isnan(rows_of_date[:, 2])] for rows_of_date in per_date]
+    rank = hash_column(bucket.customers) / 2.0**64
+    everyone, unlimited = np.arange(len(rank)), np.array([NEVER], dtype=np.int64)
+    # Tenure, number of gaps and span of the rhythm; the mean of the values.
+    own, mean_only = np.array([-1, 0, -1, -1, -1, 1, 2, -1, -1], np.int32), np.full((5, 1), -1, np.int32)
+    mean_only[1] = 3
+    source = EventSource(bucket, info, FeaturePlan((1,)))
+    kept = []
+    for date in dates:
+        out = np.full((4, len(rank)), np.nan, dtype=np.float32)
+        snapshots = (everyone, np.full(len(rank), date, dtype=np.int64), unlimited)
+        sweep_rhythm(*source.done.arguments, *snapshots, np.full((3, 1), -1, np.int32), own, out)
+        if info.has_amount:
+            rows, values = source.money("paid")
+            sweep_values(*rows.arguments, values, _MONEY_UNITS, *snapshots, mean_only, -1, out)
+        tenure, x, span, mean = out.astype(np.float64)
+        summary = np.stack([x, span / WEEK_DAYS, tenure / WEEK_DAYS, mean, rank], axis=1)[~np.isnan(tenure)]
+        kept.append(_smallest(summary, most))
+    return kept
+
+
+def _smallest(summary: Floats, most: int) -> Floats:
+    """Return the buyers with the smallest ranks, in their order."""
+    return summary[np.argsort(summary[:, -1], kind="stable")[:most]]
 
 
 def fit_purchase_models(dates: Int64s, parts: Sequence[Sequence[Floats]]) -> dict[int, PurchaseModels]:
     """Fit the models of each date on the summaries of all buckets."""
     models = {}
     for place, date in enumerate(dates):
-        rows = np.concatenate([part[place] for part in parts])
-        models[int(date)] = _fit(rows[np.lexsort(rows.T[::-1])])
+        rows = _smallest(np.concatenate([part[place] for part in parts]), _MAX_CUSTOMERS)
+        models[int(date)] = _fit(rows[:, :4])
     return models
 
 
+def most_per_bucket(n_buckets: int) -> int:
+    """Return how many buyers a bucket must offer so that the smallest ranks of all buckets are among them."""
+    return min(_MAX_CUSTOMERS, 100 + 3 * _MAX_CUSTOMERS // n_buckets)
+
+
 def _fit(rows: Floats) -> PurchaseModels:
+    from churnml.btyd import fit_bgnbd, fit_gammagamma
+
     x, t_x, observed, mean = rows.T
     try:
         buying = fit_bgnbd(x, t_x, observed, max_customers=_MAX_CUSTOMERS)

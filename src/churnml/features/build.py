@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -12,18 +13,22 @@ import pyarrow.compute as pc
 
 from churnml.features.btyd_features import PurchaseModels, add_purchase_models
 from churnml.features.calendar import calendar_features
-from churnml.features.columns import Columns
-from churnml.features.events import event_features
+from churnml.features.columns import Arena, Columns
+from churnml.features.events import EventSource, event_features
+from churnml.features.own import OwnFeature, own_features
 from churnml.features.plan import Feature, FeaturePlan
 from churnml.features.spells import spell_features
 from churnml.histories.bucket import Bucket
 from churnml.histories.conform import number_column
 from churnml.histories.store import History, TableInfo
 
-__all__ = ["KEYS", "build_features"]
+__all__ = ["KEYS", "BucketFeatures", "build_features"]
 
 Int64s = npt.NDArray[np.int64]
 KEYS = ("customer_id", "observation_date")
+_TILE_BYTES = 32 << 20
+_FIRST_TILE_ROWS = 16_384
+_LEAST_TILE_ROWS = 1024
 
 
 def build_features(
@@ -33,21 +38,9 @@ def build_features(
     plan: FeaturePlan,
     models: Mapping[int, PurchaseModels],
     spine: pa.Table,
+    own: Sequence[OwnFeature] = (),
 ) -> tuple[pa.Table, list[Feature]]:
-    """Compute every feature of some snapshots; the only way features come into being.
-
-    Parameters
-    ----------
-    bucket : Bucket
-        Whose customers the spine names.
-    entries : Bucket
-        Bucket 0, which holds calendar tables.
-    history : History
-    plan : FeaturePlan
-    models : mapping of int to PurchaseModels
-        By observation date.
-    spine : pyarrow.Table
-        ``customer_id``, ``observation_date``.
+    """Compute every feature of some snapshots at once; parameters as of :class:`BucketFeatures`.
 
     Returns
     -------
@@ -56,27 +49,99 @@ def build_features(
     features : list of Feature
         Their descriptions, in the same order.
     """
-    customer, dates = bucket.snapshots(spine)
-    arrays: dict[str, object] = {key: spine[key] for key in KEYS}
-    features: list[Feature] = []
-    for info in history.tables.values():
+    maker = BucketFeatures(bucket, entries, history, plan, models, own)
+    return maker.build(spine), maker.features
+
+
+@dataclass(slots=True)
+class BucketFeatures:
+    """Computes the features of a bucket's snapshots; the only way features come into being.
+
+    Parameters
+    ----------
+    bucket : Bucket
+        Whose customers are observed.
+    entries : Bucket
+        Bucket 0, which holds calendar tables.
+    history : History
+    plan : FeaturePlan
+    models : mapping of int to PurchaseModels
+        By observation date.
+    own : sequence of OwnFeature
+    """
+
+    bucket: Bucket
+    entries: Bucket
+    history: History
+    plan: FeaturePlan
+    models: Mapping[int, PurchaseModels]
+    own: Sequence[OwnFeature] = ()
+    features: list[Feature] = field(init=False, default_factory=list)
+    _events: dict[str, EventSource] = field(init=False, default_factory=dict)
+
+    def tiles(self, spine: pa.Table) -> Iterator[pa.Table]:
+        """Yield the feature table in pieces of bounded size, at least one; the columns say how many rows fit.
+
+        A piece has to be used before the next one is asked for, which takes its memory.
+        """
+        customer, dates = self.bucket.snapshots(spine)
+        arena = Arena()
+        begin, n_rows = 0, _FIRST_TILE_ROWS
+        while begin < spine.num_rows or begin == 0:
+            end = begin + n_rows
+            arena.clear()
+            table = self._build(spine.slice(begin, n_rows), customer[begin:end], dates[begin:end], arena)
+            yield table
+            begin, n_rows = end, max(_LEAST_TILE_ROWS, _TILE_BYTES // (4 * table.num_columns))
+
+    def build(self, spine: pa.Table) -> pa.Table:
+        """Return the features of some snapshots, sorted by (customer_id, observation_date) as the spine is."""
+        return self._build(spine, *self.bucket.snapshots(spine))
+
+    def _build(self, spine: pa.Table, customer: Int64s, dates: Int64s, arena: Arena | None = None) -> pa.Table:
+        arrays: dict[str, Any] = {key: spine[key] for key in KEYS}
+        arrays["customer_id"] = arrays["customer_id"].cast(pa.string())
+        self.features = []
+        sources = [self._columns(info, customer, dates, arena) for info in self.history.tables.values()]
+        sources.append(own_features(self.bucket, self.entries, self.history, self.own, customer, dates))
+        for columns in sources:
+            for feature, values in columns.visible:
+                if not self.plan.keeps(feature.family):
+                    continue
+                name, number = feature.name, 2
+                while name in arrays:
+                    name, number = f"{feature.name}_{number}", number + 1
+                self.features.append(feature if name == feature.name else replace(feature, name=name))
+                arrays[name] = _stored(values)
+        fields = [pa.field(name, array.type, nullable=not _is_number(array)) for name, array in arrays.items()]
+        return pa.table(list(arrays.values()), schema=pa.schema(fields))
+
+    def _columns(self, info: TableInfo, customer: Int64s, dates: Int64s, arena: Arena | None) -> Columns:
+        """Return the features of one table."""
+        name, bucket, plan = info.name, self.bucket, self.plan
+        nothing = Columns(name, len(dates), frozenset(plan.families))
         if info.kind == "events":
-            columns = event_features(bucket, info, plan, customer, dates)
-            if info.name == plan.btyd_table:
-                add_purchase_models(columns, models, plan, dates)
-        elif info.kind == "spells":
-            columns = spell_features(bucket, info, plan, customer, dates)
-        elif info.kind == "calendar":
-            columns = calendar_features(bucket, entries, history, info, plan, customer, dates)
-        else:
-            columns = _customer_features(bucket, info, customer, dates)
-        for feature, values in zip(columns.features, columns.values.values(), strict=True):
-            name, number = feature.name, 2
-            while name in arrays:
-                name, number = f"{feature.name}_{number}", number + 1
-            features.append(replace(feature, name=name))
-            arrays[name] = _stored(values)
-    return pa.table(arrays), features
+            if name not in self._events:
+                self._events[name] = EventSource(bucket, info, plan)
+            columns = event_features(self._events[name], customer, dates, arena=arena)
+            if name == plan.btyd_table and columns.wants("btyd"):
+                add_purchase_models(columns, self.models, plan, dates)
+            return columns
+        make: dict[str, tuple[str, Callable[[], Columns]]] = {
+            "spells": ("spells", lambda: spell_features(bucket, info, plan, customer, dates)),
+            "calendar": (
+                "calendar",
+                lambda: calendar_features(bucket, self.entries, self.history, info, plan, customer, dates),
+            ),
+            "customers": ("profile", lambda: _customer_features(bucket, info, plan, customer, dates)),
+        }
+        family, columns_of = make[info.kind]
+        wanted = nothing.wants(family) or (info.kind == "customers" and nothing.wants("tenure"))
+        return columns_of() if wanted else nothing
+
+
+def _is_number(array: Any) -> bool:
+    return bool(pa.types.is_floating(array.type))
 
 
 def _stored(values: npt.NDArray[np.float32] | pa.Array) -> pa.Array:
@@ -84,12 +149,12 @@ def _stored(values: npt.NDArray[np.float32] | pa.Array) -> pa.Array:
     if isinstance(values, np.ndarray):
         return pa.array(values)
     plain = values.combine_chunks() if isinstance(values, pa.ChunkedArray) else values
-    return plain.dictionary_encode()
+    return plain if pa.types.is_dictionary(plain.type) else plain.dictionary_encode()
 
 
-def _customer_features(bucket: Bucket, info: TableInfo, customer: Int64s, dates: Int64s) -> Columns:
+def _customer_features(bucket: Bucket, info: TableInfo, plan: FeaturePlan, customer: Int64s, dates: Int64s) -> Columns:
     """Return what the customers table says: attributes, which must be constant, and time since joining."""
-    columns = Columns(info.name, len(dates))
+    columns = Columns(info.name, len(dates), frozenset(plan.families))
     table = bucket.table(info.name)
     place = pc.index_in(bucket.customers, value_set=table["customer_id"]).to_numpy(zero_copy_only=False)
     row = pa.array(place[customer], from_pandas=True).cast(pa.int64())

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numba
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from churnml.errors import DataError
 from churnml.features.columns import Columns
 from churnml.features.events import level_codes, level_texts
 from churnml.features.plan import FeaturePlan
+from churnml.features.scope import touched
 from churnml.histories.bucket import Bucket
 from churnml.histories.store import History, TableInfo
 from churnml.timeline import DAY_US, NEVER
@@ -28,10 +30,10 @@ Bools = npt.NDArray[np.bool_]
 def _expose(
     starts: Int64s,
     usable_from: Int64s,
+    usable_until: Int64s,
     ends: Int64s,
     scope: Int32s,
     in_scope: Bools,
-    customer: Int64s,
     dates: Int64s,
     windows: Int64s,
     count: Floats,
@@ -40,14 +42,14 @@ def _expose(
     ahead: Floats,
     newest: Int64s,
 ) -> None:
-    """Write each snapshot's exposure; entries are ascending by start.
+    """Write the exposure at each date to the entries of its scopes; entries are ascending by start.
 
     An entry counts from its start, once it is known; one that is known but has not begun counts as ahead.
     """
-    for r in range(customer.shape[0]):
+    for r in range(dates.shape[0]):
         t = dates[r]
         for k in range(starts.shape[0]):
-            if usable_from[k] > t or not in_scope[scope[k], customer[r]]:
+            if not usable_from[k] <= t < usable_until[k] or not in_scope[scope[k], r]:
                 continue
             if starts[k] > t:
                 if np.isnan(ahead[r]):
@@ -59,6 +61,20 @@ def _expose(
                     count[r, w] += 1.0
                 low = max(starts[k], t - windows[w]) if windows[w] != NEVER else starts[k]
                 days[r, w] += max(0.0, (min(ends[k], t) - low) / DAY_US)
+
+
+@dataclass(frozen=True, slots=True)
+class _Exposed:
+    """Distinct combinations of date and scopes: everybody in one is exposed alike, so each is walked once.
+
+    ``scope`` is the scope of each entry; ``in_scope`` says which combinations a scope touches; ``row`` is the
+    combination of each snapshot.
+    """
+
+    scope: Int32s
+    in_scope: Bools
+    dates: Int64s
+    row: Int64s
 
 
 def calendar_features(
@@ -87,20 +103,18 @@ def calendar_features(
     Raises
     ------
     DataError
-        If a scope names no category of the customers table.
+        If a scope names no category of the customers table or of a spells table.
     """
     columns = Columns(info.name, len(dates))
     table = entries.table(info.name)
-    scope, in_scope = _scopes(bucket, history, table, info)
+    exposed = _exposed(bucket, history, table, info, customer, dates)
     kind = table["type"] if "type" in info.columns else pa.chunked_array([pa.nulls(table.num_rows, pa.string())])
     kinds = plan.levels.get(f"{info.name}.type", ())
     for text in ("", *kinds):
         of_kind = np.ones(table.num_rows, dtype=bool)
         if text:
             of_kind = pc.fill_null(pc.equal(kind, text), False).to_numpy()
-        _add_exposure(
-            columns, entries, info, plan, customer, dates, np.nonzero(of_kind)[0], scope, in_scope, detail=text or "any"
-        )
+        _add_exposure(columns, entries, info, plan, exposed, np.nonzero(of_kind)[0], detail=text or "any")
     return columns
 
 
@@ -117,64 +131,52 @@ def _add_exposure(
     entries: Bucket,
     info: TableInfo,
     plan: FeaturePlan,
-    customer: Int64s,
-    dates: Int64s,
+    exposed: _Exposed,
     kept: Int64s,
-    scope: Int32s,
-    in_scope: Bools,
     *,
     detail: str,
 ) -> None:
-    name, windows = info.name, plan.windows_us
+    name, windows, row = info.name, plan.windows_us, exposed.row
     value = (
         pc.fill_null(entries.table(name)["value"], np.nan).to_numpy()[kept]
         if "value" in info.columns
         else np.full(len(kept), np.nan)
     )
-    clocks = [entries.instants(name, clock)[kept] for clock in ("occurred_at", "known_at", "ended_at")]
-    count, days = columns.empty(len(windows), fill=0.0), columns.empty(len(windows), fill=0.0)
-    since, ahead, newest = columns.empty(), columns.empty(), np.full(len(dates), -1, dtype=np.int64)
-    outputs = (count, days, since, ahead, newest)
-    _expose(*clocks, scope[kept], in_scope, customer, dates, windows, *outputs)
-    columns.add_windows("count", count, plan.window_names, family="calendar", unit="count", detail=detail)
+    clocks = [entries.instants(name, clock)[kept] for clock in ("occurred_at", "known_at", "superseded_at", "ended_at")]
+    few = Columns(name, len(exposed.dates))
+    count, days = few.empty(len(windows), fill=0.0), few.empty(len(windows), fill=0.0)
+    since, ahead, newest = few.empty(), few.empty(), np.full(len(exposed.dates), -1, dtype=np.int64)
+    scopes = exposed.scope[kept], exposed.in_scope
+    _expose(*clocks, *scopes, exposed.dates, windows, count, days, since, ahead, newest)
+    columns.add_windows("count", count[row], plan.window_names, family="calendar", unit="count", detail=detail)
     if "ended_at" in info.columns:
-        columns.add_windows("duration", days, plan.window_names, family="calendar", unit="days", detail=detail)
-    columns.add("since_days", since, family="calendar", unit="days", detail=detail)
-    columns.add("ahead_days", ahead, family="calendar", unit="days", detail=detail)
+        columns.add_windows("duration", days[row], plan.window_names, family="calendar", unit="days", detail=detail)
+    columns.add("since_days", since[row], family="calendar", unit="days", detail=detail)
+    columns.add("ahead_days", ahead[row], family="calendar", unit="days", detail=detail)
     if "value" in info.columns:
-        columns.add("last", np.append(value, np.nan)[newest], family="calendar", unit="number", detail=detail)
+        columns.add("last", np.append(value, np.nan)[newest][row], family="calendar", unit="number", detail=detail)
     if detail == "any" and "type" in info.columns:
         codes, vocabulary = level_codes(entries.table(name)["type"], ())
-        texts = level_texts(np.append(codes, np.int32(-1))[newest], vocabulary)
+        texts = level_texts(np.append(codes, np.int32(-1))[newest][row], vocabulary)
         columns.add("last", texts, family="calendar", unit="category", detail="type")
 
 
-def _scopes(bucket: Bucket, history: History, table: pa.Table, info: TableInfo) -> tuple[Int32s, Bools]:
-    """Return the scope number of each entry and, per scope, which customers it touches."""
-    everybody = np.ones(len(bucket.customers), dtype=bool)
-    if "scope" not in info.columns:
-        return np.zeros(table.num_rows, np.int32), everybody[None, :]
-    texts = pc.fill_null(table["scope"], "").to_pylist()
+def _exposed(
+    bucket: Bucket, history: History, table: pa.Table, info: TableInfo, customer: Int64s, dates: Int64s
+) -> _Exposed:
+    """Find whom the entries touch and who is touched alike."""
+    if "scope" in info.columns:
+        texts = np.array(pc.fill_null(pc.utf8_trim_whitespace(table["scope"]), "").to_pylist(), dtype=object)
+    else:
+        texts = np.full(table.num_rows, "", dtype=object)
     distinct = sorted(set(texts))
-    member = [everybody if not text.strip() else _touched(bucket, history, text, info) for text in distinct]
     place = {text: number for number, text in enumerate(distinct)}
-    return np.array([place[text] for text in texts], np.int32), np.stack(member) if member else everybody[None, :]
-
-
-def _touched(bucket: Bucket, history: History, scope: str, info: TableInfo) -> Bools:
-    column, separator, value = (part.strip() for part in scope.partition("="))
-    for customers in history.of_kind("customers"):
-        if separator and column in customers.categories:
-            touched = np.zeros(len(bucket.customers), dtype=bool)
-            who = bucket.rows_of(bucket.table(customers.name)["customer_id"])
-            same = pc.fill_null(pc.equal(bucket.categories(customers.name, column), value), False)
-            touched[who] = same.to_numpy()
-            return touched
-    raise DataError(
-        "a scope is not of the form <category of the customers table>=<level>",
-        rule="data.scope_unknown",
-        file=info.file,
-        column="scope",
-        count=1,
-        next_step="Leave the scope empty for everybody, or name a declared category.",
-    )
+    everybody = np.ones(len(dates), dtype=bool)
+    member = [touched(bucket, history, info, text, customer, dates) if text else everybody for text in distinct]
+    alike = np.unique(dates, return_inverse=True)[1].astype(np.int64)
+    for mine in member:
+        # Numbered anew each time, so that any number of scopes fits.
+        alike = np.unique(2 * alike + mine, return_inverse=True)[1].astype(np.int64)
+    first = np.unique(alike, return_index=True)[1]
+    in_scope = np.stack(member)[:, first] if member else np.ones((1, len(first)), dtype=bool)
+    return _Exposed(np.array([place[text] for text in texts], np.int32), in_scope, dates[first], alike)

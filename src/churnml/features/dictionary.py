@@ -8,6 +8,7 @@ from dataclasses import asdict
 from typing import Any
 
 from churnml.features.plan import Feature
+from churnml.features.statistics import Figures
 from churnml.wording import LANGUAGES, has_words, words
 
 __all__ = ["describe", "feature_words"]
@@ -29,6 +30,8 @@ def feature_words(feature: Feature, language: str) -> str:
     KeyError
         If the catalogue has no phrase for the family and measure.
     """
+    if feature.meaning:
+        return dict(feature.meaning)[language]
     spans = _SPANS.search(feature.name)
     first, second = (float(days) if days else None for days in (spans.groups() if spans else (None, None)))
     length = "all" if feature.window_days is None else "days"
@@ -50,19 +53,25 @@ def _key(feature: Feature) -> str:
     return next((key for part in variants if has_words(key := f"{plain}.{part}")), plain)
 
 
-def describe(features: Sequence[Feature]) -> list[dict[str, Any]]:
+def describe(features: Sequence[Feature], figures: Figures | None = None) -> list[dict[str, Any]]:
     """Return one entry per feature, in the order of the columns, for ``reports/features.json``.
 
     Parameters
     ----------
     features : sequence of Feature
+    figures : Figures, optional
+        What the columns look like.
 
     Returns
     -------
     list of dict
-        The parts of the feature, and ``words``: language -> phrase.
+        The parts of the feature, ``words``: language -> phrase, and its figures.
     """
-    return [
-        {**asdict(feature), "words": {language: feature_words(feature, language) for language in LANGUAGES}}
-        for feature in features
-    ]
+    seen = figures.features if figures is not None else {}
+    return [{**_entry(feature), **seen.get(feature.name, {})} for feature in features]
+
+
+def _entry(feature: Feature) -> dict[str, Any]:
+    entry = asdict(feature) | {"words": {language: feature_words(feature, language) for language in LANGUAGES}}
+    del entry["meaning"]
+    return entry

@@ -2,104 +2,186 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from churnml.features.columns import Columns
+from churnml.features.columns import Arena, Columns
 from churnml.features.plan import FeaturePlan
+from churnml.features.rows import EventRows
 from churnml.features.sweep import sweep_levels, sweep_rhythm, sweep_values
 from churnml.histories.bucket import Bucket
 from churnml.histories.store import TableInfo
 
-__all__ = ["event_features"]
+__all__ = ["EventSource", "event_features"]
 
+Int32s = npt.NDArray[np.int32]
 Int64s = npt.NDArray[np.int64]
+Float32s = npt.NDArray[np.float32]
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
 _MONEY_UNITS = 10_000.0
+_NO_PLACE = np.int32(-1)
+_RHYTHM = (
+    ("recency_days", "recency", "days"),
+    ("tenure_days", "tenure", "days"),
+    ("gap_mean_days", "rhythm", "days"),
+    ("gap_std_days", "rhythm", "days"),
+    ("gap_latest_days", "rhythm", "days"),
+    ("repeat_days", "rhythm", "count"),
+    ("span_days", "rhythm", "days"),
+    ("silence_ratio", "rhythm", "ratio"),
+    ("silence_deviations", "rhythm", "ratio"),
+)
+_NEEDED_BY_BTYD = {"tenure_days", "repeat_days", "span_days"}
 
 
-def event_features(bucket: Bucket, info: TableInfo, plan: FeaturePlan, customer: Int64s, dates: Int64s) -> Columns:
-    """Return the features of one events table.
+@dataclass(slots=True)
+class EventSource:
+    """One events table of a bucket, ready to be swept as often as there are tiles of snapshots.
+
+    Counts and amounts concern activities; refunds (negative amounts) have columns of their own and lower only
+    ``net_sum``.
 
     Parameters
     ----------
     bucket : Bucket
     info : TableInfo
     plan : FeaturePlan
-    customer, dates : ndarray of int64, shape (n_rows,)
-        Snapshots: number of the customer in the bucket, and the observation date.
+    """
+
+    bucket: Bucket
+    info: TableInfo
+    plan: FeaturePlan
+    rows: EventRows = field(init=False)
+    done: EventRows = field(init=False)
+    _is_done: Bools = field(init=False)
+    _values: dict[str, tuple[EventRows, Int64s | Floats]] = field(init=False, default_factory=dict)
+    _levels: dict[str, tuple[EventRows, Int32s, pa.Array]] = field(init=False, default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Read the clocks and say which rows are activities."""
+        self.rows = EventRows.of(self.bucket, self.info.name)
+        self._is_done = self.bucket.is_activity(self.info.name)
+        self.done = self.rows.where(self._is_done)
+
+    def money(self, which: str) -> tuple[EventRows, Int64s | Floats]:
+        """Return rows with a known amount, in ten-thousandths: those ``paid``, those ``refunded``, or the ``net``."""
+        if which not in self._values:
+            units, known = self.bucket.money(self.info.name)
+            chosen = {"paid": known & (units >= 0), "refunded": known & (units < 0), "net": known}[which]
+            self._values[which] = self.rows.where(chosen), units if chosen.all() else units[chosen]
+        return self._values[which]
+
+    @property
+    def has_refunds(self) -> bool:
+        """Return whether any amount of the bucket is negative."""
+        return len(self.money("refunded")[1]) > 0
+
+    def number(self, column: str) -> tuple[EventRows, Int64s | Floats]:
+        """Return the rows, refunds left out, that have a number in a column, and the numbers."""
+        if f"n:{column}" not in self._values:
+            values = self.bucket.numbers(self.info.name, column)
+            chosen = ~self.bucket.is_refund(self.info.name) & ~np.isnan(values)
+            self._values[f"n:{column}"] = self.rows.where(chosen), values[chosen]
+        return self._values[f"n:{column}"]
+
+    def levels(self, column: str) -> tuple[EventRows, Int32s, pa.Array]:
+        """Return the activities that have a level in a column, its number, and the vocabulary, kept levels first."""
+        if column not in self._levels:
+            codes, vocabulary = self.bucket.codes(self.info.name, column)
+            kept = self.plan.levels.get(f"{self.info.name}.{column}", ())
+            number, ordered = kept_first(vocabulary, kept)
+            chosen = self._is_done & (codes >= 0)
+            self._levels[column] = self.rows.where(chosen), number[codes[chosen]], ordered
+        return self._levels[column]
+
+
+def kept_first(vocabulary: Sequence[str], kept: Sequence[str]) -> tuple[Int32s, pa.Array]:
+    """Return new numbers of levels: kept ones first, in their order, then the others.
+
+    Parameters
+    ----------
+    vocabulary, kept : sequence of str
+        Levels that occur, and levels that have columns, whether they occur or not.
 
     Returns
     -------
-    Columns
-        Counts and amounts concern activities; refunds (negative amounts) have columns of their own and lower only
-        ``net_sum``.
+    number : ndarray of int32, shape (n_levels,)
+        New number of each level of the vocabulary.
+    ordered : pyarrow.StringArray
+        Level of each new number.
     """
-    columns = Columns(info.name, len(dates))
-    done = bucket.is_activity(info.name)
-    _add_rhythm(columns, bucket, plan, customer, dates, done)
-    if info.has_amount:
-        units, known = bucket.money(info.name)
-        refund = bucket.is_refund(info.name)
-        _add_values(columns, bucket, plan, customer, dates, ~refund & known, units, detail="amount", unit="money")
-        _add_refunds(columns, bucket, plan, customer, dates, refund & known, units)
-    for name in info.numbers:
-        values = bucket.numbers(info.name, name)
-        counted = ~bucket.is_refund(info.name) & ~np.isnan(values)
-        _add_values(columns, bucket, plan, customer, dates, counted, np.nan_to_num(values), detail=name, unit="number")
-    for name in info.categories:
-        _add_levels(columns, bucket, plan, customer, dates, done, name)
+    place = {level: n for n, level in enumerate(kept)}
+    for level in vocabulary:
+        place.setdefault(level, len(place))
+    return np.array([place[level] for level in vocabulary], dtype=np.int32), pa.array(list(place), pa.string())
+
+
+def event_features(source: EventSource, customer: Int64s, dates: Int64s, *, arena: Arena | None = None) -> Columns:
+    """Return the features of one events table.
+
+    Parameters
+    ----------
+    source : EventSource
+    customer, dates : ndarray of int64, shape (n_rows,)
+        Snapshots sorted by (customer, date): number of the customer in the bucket, and the observation date.
+    arena : Arena, optional
+        Where the columns' memory comes from.
+    """
+    columns = Columns(source.info.name, len(dates), frozenset(source.plan.families), arena)
+    snapshots = (customer, dates, source.plan.windows_us)
+    _add_rhythm(columns, source, snapshots)
+    if source.info.has_amount and columns.wants("value", "refunds", "trend", "btyd"):
+        _add_values(columns, source.plan, source.money("paid"), snapshots, detail="amount", unit="money")
+        _add_refunds(columns, source, snapshots)
+    if columns.wants("value"):
+        for name in source.info.numbers:
+            _add_values(columns, source.plan, source.number(name), snapshots, detail=name, unit="number")
+    if columns.wants("levels"):
+        for name in source.info.categories:
+            _add_levels(columns, source, snapshots, name)
     return columns
 
 
-def _rows(bucket: Bucket, table: str) -> tuple[Int64s, Int64s, Int64s]:
-    return bucket.offsets(table), bucket.instants(table, "occurred_at"), bucket.known_at(table)
+def _add_rhythm(columns: Columns, source: EventSource, snapshots: tuple[Int64s, ...]) -> None:
+    plan, names = source.plan, source.plan.window_names
+    every, n_windows = range(len(names)), len(names)
+    needed = columns.wants("trend", "levels")
+    place = np.full((3, n_windows), _NO_PLACE)
+    place[0] = columns.reserve_windows("count", names, every, family="frequency", unit="count", needed=needed)
+    place[1] = columns.reserve_windows("days", names, plan.few_windows, family="frequency", unit="count")
+    place[2] = columns.reserve_windows("decayed", names, plan.few_windows, family="intensity", unit="number")
+    needs_btyd = columns.wants("btyd") and plan.btyd_table == columns.source
+    own = [
+        columns.reserve(measure, family=family, unit=unit, needed=needs_btyd and measure in _NEEDED_BY_BTYD)
+        for measure, family, unit in _RHYTHM
+    ]
+    block = columns.allocate()
+    if len(block):
+        sweep_rhythm(*source.done.arguments, *snapshots, place, np.array(own, dtype=np.int32), block)
+    if columns.wants("trend"):
+        _add_trends(columns, plan, total="count", measure="count_trend")
 
 
-def _add_rhythm(
-    columns: Columns, bucket: Bucket, plan: FeaturePlan, customer: Int64s, dates: Int64s, done: Bools
-) -> None:
-    windows, names = plan.windows_us, plan.window_names
-    count, days = columns.empty(len(windows), fill=0.0), columns.empty(len(windows), fill=0.0)
-    decayed, rhythm = columns.empty(len(windows) - 1, fill=0.0), columns.empty(6)
-    sweep_rhythm(*_rows(bucket, columns.source), done, customer, dates, windows, count, days, decayed, rhythm)
-    columns.add_windows("count", count, names, family="frequency", unit="count")
-    few = plan.few_windows
-    columns.add_windows("days", days[:, few], plan.names_of(few), family="frequency", unit="count")
-    columns.add_windows("decayed", decayed[:, few], plan.names_of(few), family="intensity", unit="number")
-    recency, tenure, gap_mean, gap_std, latest_gap, n_gaps = rhythm.T
-    columns.add("recency_days", recency, family="recency", unit="days")
-    columns.add("tenure_days", tenure, family="tenure", unit="days")
-    columns.add("gap_mean_days", gap_mean, family="rhythm", unit="days")
-    columns.add("gap_std_days", gap_std, family="rhythm", unit="days")
-    columns.add("gap_latest_days", latest_gap, family="rhythm", unit="days")
-    columns.add("repeat_days", n_gaps, family="rhythm", unit="count")
-    span = np.where(n_gaps > 0, tenure - recency, 0.0 * tenure)
-    columns.add("span_days", span, family="rhythm", unit="days")
-    with np.errstate(divide="ignore", invalid="ignore"):
-        columns.add("silence_ratio", recency / gap_mean, family="rhythm", unit="ratio")
-        spread = np.where(gap_std > 0, gap_std, np.nan)
-        columns.add("silence_deviations", (recency - gap_mean) / spread, family="rhythm", unit="ratio")
-    _add_trends(columns, count, plan, measure="count_trend")
-
-
-def _add_trends(columns: Columns, totals: Floats, plan: FeaturePlan, *, measure: str, detail: str = "") -> None:
+def _add_trends(columns: Columns, plan: FeaturePlan, *, total: str, measure: str, detail: str = "") -> None:
     """Add the rate in each window relative to the rate in the next longer one (1 = steady)."""
     days = plan.windows_days
     for w in range(len(days) - 1):
+        short, long = (columns.values[f"{columns.source}_{total}_{n}d"].astype(np.float64) for n in days[w : w + 2])
         with np.errstate(divide="ignore", invalid="ignore"):
-            ratio = np.where(totals[:, w + 1] != 0, totals[:, w] / totals[:, w + 1], np.nan) * days[w + 1] / days[w]
-        suffix = f"{days[w]}d_{days[w + 1]}d"
+            ratio = np.where(long != 0, short / long, np.nan) * days[w + 1] / days[w]
         columns.add(
             measure,
             ratio,
             family="trend",
             unit="ratio",
             detail=detail,
-            suffix=suffix,
+            suffix=f"{days[w]}d_{days[w + 1]}d",
             window_days=days[w],
             word="trend",
         )
@@ -107,79 +189,89 @@ def _add_trends(columns: Columns, totals: Floats, plan: FeaturePlan, *, measure:
 
 def _add_values(
     columns: Columns,
-    bucket: Bucket,
     plan: FeaturePlan,
-    customer: Int64s,
-    dates: Int64s,
-    counted: Bools,
-    values: Int64s | Floats,
+    valued: tuple[EventRows, Int64s | Floats],
+    snapshots: tuple[Int64s, ...],
     *,
     detail: str,
     unit: str,
 ) -> None:
-    windows, names = plan.windows_us, plan.window_names
-    shape = len(windows)
-    total = columns.empty(shape, fill=0.0)
-    mean, largest, smallest, spread = (columns.empty(shape) for _ in range(4))
-    newest = columns.empty()
-    rows = _rows(bucket, columns.source)
-    sweep_values(*rows, counted, values, customer, dates, windows, total, mean, largest, smallest, spread, newest)
-    scale = _MONEY_UNITS if unit == "money" else 1.0
-    columns.add_windows("sum", total / scale, names, family="value", unit=unit, detail=detail)
-    some = [*plan.few_windows, len(windows) - 1]
-    columns.add_windows("mean", mean[:, some] / scale, plan.names_of(some), family="value", unit=unit, detail=detail)
-    longest = plan.few_windows[-1:]
-    for measure, result in (("max", largest), ("min", smallest), ("std", spread)):
-        chosen = result[:, longest] / scale
-        columns.add_windows(measure, chosen, plan.names_of(longest), family="value", unit=unit, detail=detail)
-    columns.add("last", newest / scale, family="value", unit=unit, detail=detail)
-    if unit == "money":
-        _add_trends(columns, total, plan, measure="trend", detail=detail)
+    names = plan.window_names
+    is_money = unit == "money"
+    measures = (
+        ("sum", range(len(names)), is_money and columns.wants("trend", "refunds")),
+        ("mean", plan.mean_windows, is_money and columns.wants("btyd")),
+        ("max", plan.extreme_windows, False),
+        ("min", plan.extreme_windows, False),
+        ("std", plan.extreme_windows, False),
+    )
+    place = np.stack(
+        [
+            columns.reserve_windows(measure, names, windows, family="value", unit=unit, detail=detail, needed=needed)
+            for measure, windows, needed in measures
+        ]
+    )
+    last = columns.reserve("last", family="value", unit=unit, detail=detail)
+    block = columns.allocate()
+    rows, values = valued
+    if len(block):
+        scale = _MONEY_UNITS if is_money else 1.0
+        sweep_values(*rows.arguments, values, scale, *snapshots, place, last, block)
+    if is_money and columns.wants("trend"):
+        _add_trends(columns, plan, total=f"{detail}_sum", measure="trend", detail=detail)
 
 
-def _add_refunds(
-    columns: Columns, bucket: Bucket, plan: FeaturePlan, customer: Int64s, dates: Int64s, refunds: Bools, units: Int64s
-) -> None:
-    windows, names = plan.windows_us, plan.window_names
-    shape = len(windows)
-    outputs = [columns.empty(shape, fill=0.0), *(columns.empty(shape) for _ in range(4)), columns.empty()]
-    sweep_values(*_rows(bucket, columns.source), refunds, units, customer, dates, windows, *outputs)
-    refunded = 0.0 - outputs[0] / _MONEY_UNITS
-    some = [*plan.few_windows, len(windows) - 1]
-    few_names = plan.names_of(some)
-    columns.add_windows("refunded_sum", refunded[:, some], few_names, family="refunds", unit="money")
-    bought = np.stack([columns.values[f"{columns.source}_amount_sum_{name}"] for name in names], axis=1)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        share = np.where(bought > 0, refunded / bought, np.nan)
-    columns.add_windows("net_sum", (bought - refunded)[:, some], few_names, family="value", unit="money")
-    columns.add_windows("refunded_share", share[:, some], few_names, family="refunds", unit="share")
+def _add_refunds(columns: Columns, source: EventSource, snapshots: tuple[Int64s, ...]) -> None:
+    names, some = source.plan.window_names, source.plan.mean_windows
+    for measure, family, which, scale in (
+        ("refunded_sum", "refunds", "refunded", -_MONEY_UNITS),
+        ("net_sum", "refunds", "net", _MONEY_UNITS),
+    ):
+        place = np.full((5, len(names)), _NO_PLACE)
+        place[0] = columns.reserve_windows(measure, names, some, family=family, unit="money")
+        block = columns.allocate()
+        if which == "net" and len(block) and not source.has_refunds:
+            for w, name in zip(some, source.plan.names_of(some), strict=True):
+                block[place[0, w]] = columns.values[f"{columns.source}_amount_sum_{name}"]
+        elif len(block):
+            rows, values = source.money(which)
+            sweep_values(*rows.arguments, values, scale, *snapshots, place, -1, block)
+    if columns.wants("refunds"):
+        for name in source.plan.names_of(some):
+            refunded, bought = (
+                columns.values[f"{columns.source}_{sum_}_{name}"].astype(np.float64)
+                for sum_ in ("refunded_sum", "amount_sum")
+            )
+            with np.errstate(divide="ignore", invalid="ignore"):
+                share = np.where(bought > 0, refunded / bought, np.nan)
+            columns.add_windows("refunded_share", share[:, None], (name,), family="refunds", unit="share")
 
 
-def _add_levels(
-    columns: Columns, bucket: Bucket, plan: FeaturePlan, customer: Int64s, dates: Int64s, done: Bools, name: str
-) -> None:
-    levels = plan.levels.get(f"{columns.source}.{name}", ())
-    windows, names, few = plan.windows_us, plan.window_names, plan.few_windows
-    level, vocabulary = level_codes(bucket.categories(columns.source, name), levels)
-    count = columns.empty(len(windows), len(levels), fill=0.0)
-    newest, since_change = np.full(len(dates), -1, dtype=np.int32), columns.empty()
-    rows = _rows(bucket, columns.source)
-    sweep_levels(*rows, done, level, customer, dates, windows, count, newest, since_change)
+def _add_levels(columns: Columns, source: EventSource, snapshots: tuple[Int64s, ...], name: str) -> None:
+    plan, names = source.plan, source.plan.window_names
+    rows, level, vocabulary = source.levels(name)
+    kept = plan.levels.get(f"{columns.source}.{name}", ())
     longest = names[-2]
-    every = columns.values[f"{columns.source}_count_{longest}"]
-    for position, text in enumerate(levels):
-        detail = f"{name} {text}"
-        chosen = count[:, few, position]
-        columns.add_windows("count", chosen, plan.names_of(few), family="levels", unit="count", detail=detail)
+    place = np.full((len(kept), len(names)), _NO_PLACE)
+    for position, text in enumerate(kept):
+        place[position] = columns.reserve_windows(
+            "count", names, plan.few_windows, family="levels", unit="count", detail=f"{name} {text}"
+        )
+    change = columns.reserve("since_change_days", family="levels", unit="days", detail=name)
+    block, newest = columns.allocate(), np.empty(columns.n_rows, dtype=np.int32)
+    sweep_levels(*rows.arguments, level, *snapshots, place, change, newest, block)
+    every = columns.values[f"{columns.source}_count_{longest}"].astype(np.float64)
+    for position, text in enumerate(kept):
         with np.errstate(divide="ignore", invalid="ignore"):
-            share = np.where(every > 0, count[:, -2, position] / every, np.nan)
+            share = np.where(every > 0, block[place[position, -2]] / every, np.nan)
         days = plan.windows_days[-1]
-        columns.add("share", share, family="levels", unit="share", detail=detail, suffix=longest, window_days=days)
+        columns.add(
+            "share", share, family="levels", unit="share", detail=f"{name} {text}", suffix=longest, window_days=days
+        )
     columns.add("last", level_texts(newest, vocabulary), family="levels", unit="category", detail=name)
-    columns.add("since_change_days", since_change, family="levels", unit="days", detail=name)
 
 
-def level_codes(column: pa.ChunkedArray, kept: tuple[str, ...]) -> tuple[npt.NDArray[np.int32], pa.Array]:
+def level_codes(column: pa.ChunkedArray, kept: tuple[str, ...]) -> tuple[Int32s, pa.Array]:
     """Return the levels of a column as numbers: kept ones first, in their order, then the others by name.
 
     Returns
@@ -191,10 +283,17 @@ def level_codes(column: pa.ChunkedArray, kept: tuple[str, ...]) -> tuple[npt.NDA
     """
     others = sorted(set(pc.unique(column).drop_null().to_pylist()) - set(kept))
     vocabulary = pa.array([*kept, *others], pa.string())
-    codes: npt.NDArray[np.int32] = pc.fill_null(pc.index_in(column, value_set=vocabulary), -1).to_numpy()
+    codes: Int32s = pc.fill_null(pc.index_in(column, value_set=vocabulary), -1).to_numpy()
     return codes.astype(np.int32), vocabulary
 
 
-def level_texts(codes: npt.NDArray[np.int32], vocabulary: pa.Array) -> pa.Array:
-    """Return level numbers as text, shape (n_rows,); -1 is missing."""
-    return vocabulary.take(pa.array(np.maximum(codes, 0), pa.int32(), mask=codes < 0))
+def level_texts(codes: Int32s, vocabulary: pa.Array) -> pa.Array:
+    """Return level numbers as coded text, shape (n_rows,); -1 is missing.
+
+    The dictionary holds only levels that occur among the codes: others may not be known yet.
+    """
+    used, places = np.unique(codes, return_inverse=True)
+    n_missing = int(len(used) > 0 and used[0] < 0)
+    missing = codes < 0
+    indices = pa.array(np.where(missing, 0, places - n_missing).astype(np.int32), mask=missing)
+    return pa.DictionaryArray.from_arrays(indices, vocabulary.take(pa.array(used[n_missing:], pa.int32())))

@@ -8,17 +8,34 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 
 from churnml.histories.bucket import Bucket
 from churnml.histories.store import History
 from churnml.timeline import NEVER, days_to_us
 
-__all__ = ["Feature", "FeaturePlan", "choose_levels", "level_counts"]
+__all__ = ["FAMILIES", "QUARTERS", "Feature", "FeaturePlan", "choose_levels", "is_enough", "level_counts"]
 
-_KEPT_LEVELS = 8
-_LEAST_SHARE = 0.01
+QUARTERS = 4
+"""Levels are first counted among the customers of every fourth bucket: the same ones whatever the number of buckets."""
+_ENOUGH_ROWS = 1_000_000
+
+FAMILIES = (
+    "frequency",
+    "recency",
+    "tenure",
+    "rhythm",
+    "value",
+    "refunds",
+    "levels",
+    "trend",
+    "intensity",
+    "spells",
+    "calendar",
+    "profile",
+    "btyd",
+    "own",
+)
+"""Every family of features; the configuration knows the same words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +54,8 @@ class Feature:
         Length of the window; None = whole history or no window.
     detail : str
         Column or level the measure is about, where there is one.
+    meaning : tuple of (language, phrase)
+        What it means, where the catalogue of words does not say it: an own feature's.
     """
 
     name: str
@@ -46,6 +65,7 @@ class Feature:
     unit: str
     window_days: int | None = None
     detail: str = ""
+    meaning: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,12 +82,25 @@ class FeaturePlan:
         Events table whose purchases feed the buy-till-you-die summaries; empty = none.
     btyd_horizon_days : float
         Horizon of the expected purchases.
+    families : tuple of str
+        Families that get columns.
+    every_window : bool
+        Whether extremes, spread, mean and level counts are made for every window, not only for the longest.
+    own : mapping of str to str
+        Digest of the file of each own feature, by its name.
     """
 
     windows_days: tuple[int, ...]
     levels: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     btyd_table: str = ""
     btyd_horizon_days: float = 90.0
+    families: tuple[str, ...] = FAMILIES
+    every_window: bool = False
+    own: Mapping[str, str] = field(default_factory=dict)
+
+    def keeps(self, family: str) -> bool:
+        """Say whether a family gets columns."""
+        return family in self.families
 
     @property
     def windows_us(self) -> np.ndarray[Any, np.dtype[np.int64]]:
@@ -81,8 +114,20 @@ class FeaturePlan:
 
     @property
     def few_windows(self) -> list[int]:
-        """Return the places of the windows that extremes and levels get: the longest, and every second before it."""
+        """Return the places of the windows that means and levels get: all, or the longest and the second before it."""
+        if self.every_window:
+            return list(range(len(self.windows_days)))
         return list(range(len(self.windows_days) - 1, -1, -2))[:2][::-1]
+
+    @property
+    def extreme_windows(self) -> list[int]:
+        """Return the places of the windows that extremes and spread get: all, or the longest."""
+        return self.few_windows if self.every_window else self.few_windows[-1:]
+
+    @property
+    def mean_windows(self) -> list[int]:
+        """Return the places of the windows that get means: those of levels, and the whole history."""
+        return [*self.few_windows, len(self.windows_days)]
 
     def names_of(self, places: Sequence[int]) -> tuple[str, ...]:
         """Return the suffixes of some windows."""
@@ -100,6 +145,10 @@ class FeaturePlan:
             levels={name: tuple(levels) for name, levels in value["levels"].items()},
             btyd_table=value["btyd_table"],
             btyd_horizon_days=value["btyd_horizon_days"],
+            # A model from before there were these keys was learned with their defaults.
+            families=tuple(value.get("families", FAMILIES)),
+            every_window=value.get("every_window", False),
+            own=dict(value.get("own", {})),
         )
 
 
@@ -107,16 +156,32 @@ def level_counts(bucket: Bucket, history: History, *, known_by: int) -> dict[str
     """Count the levels of the categories of a bucket's events among rows usable at ``known_by``."""
     counts: dict[str, Counter[str]] = {}
     for info in history.of_kind("events"):
+        if not info.categories:
+            continue
         usable = bucket.known_at(info.name) <= known_by
+        if bucket.has_second_clock(info.name):
+            usable &= bucket.known_until(info.name) > known_by
         for column in info.categories:
-            counted = pc.value_counts(bucket.categories(info.name, column).filter(pa.array(usable)))
-            levels, times = counted.field(0).to_pylist(), counted.field(1).to_pylist()
-            counts[f"{info.name}.{column}"] = Counter(dict(zip(levels, times, strict=True)))
+            codes, vocabulary = bucket.codes(info.name, column)
+            times = np.bincount(codes[usable & (codes >= 0)], minlength=len(vocabulary))
+            found = {level: int(n) for level, n in zip(vocabulary, times, strict=True) if n}
+            counts[f"{info.name}.{column}"] = Counter(found)
     return counts
 
 
-def choose_levels(parts: Sequence[Mapping[str, Counter[str]]]) -> dict[str, tuple[str, ...]]:
-    """Keep the frequent levels of each category: at most eight, each in one of a hundred rows or more.
+def is_enough(parts: Sequence[Mapping[str, Counter[str]]]) -> bool:
+    """Return whether the customers counted so far tell every category's frequent levels: a million rows each."""
+    total: Counter[str] = Counter()
+    for part in parts:
+        for name, counter in part.items():
+            total[name] += sum(counter.values())
+    return bool(total) and min(total.values()) >= _ENOUGH_ROWS
+
+
+def choose_levels(
+    parts: Sequence[Mapping[str, Counter[str]]], *, kept: int = 8, least_share: float = 0.01
+) -> dict[str, tuple[str, ...]]:
+    """Keep the frequent levels of each category: at most ``kept``, each in ``least_share`` of the rows or more.
 
     The counts must come from rows usable at the earliest observation date, so that no later row can add, drop or
     reorder a column.
@@ -125,10 +190,9 @@ def choose_levels(parts: Sequence[Mapping[str, Counter[str]]]) -> dict[str, tupl
     for part in parts:
         for name, counter in part.items():
             total.setdefault(name, Counter()).update(counter)
-    kept = {}
+    chosen = {}
     for name, counter in total.items():
-        counter.pop(None, None)  # type: ignore[call-overload]
-        least = _LEAST_SHARE * sum(counter.values())
+        least = least_share * sum(counter.values())
         ranked = sorted(counter.items(), key=lambda item: (-item[1], item[0]))
-        kept[name] = tuple(level for level, n in ranked[:_KEPT_LEVELS] if n >= least)
-    return kept
+        chosen[name] = tuple(level for level, n in ranked[:kept] if n >= least)
+    return chosen

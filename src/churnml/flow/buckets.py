@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from churnml.engines.local import map_buckets
-from churnml.storage import read_parquet, write_parquet
+from churnml.storage import read_parquet, write_parquet, write_parquet_parts
 
 __all__ = ["bucket_path", "read_buckets", "sort_by_date", "write_buckets"]
 
@@ -19,13 +19,15 @@ def bucket_path(folder: Path, bucket: int) -> Path:
     return folder / f"bucket-{bucket:04d}.parquet"
 
 
-def write_buckets(make: Callable[[int], pa.Table], folder: Path, *, n_buckets: int, threads: int) -> int:
+def write_buckets(
+    make: Callable[[int], pa.Table | Iterator[pa.Table]], folder: Path, *, n_buckets: int, threads: int
+) -> int:
     """Make and write the table of each bucket.
 
     Parameters
     ----------
     make : callable
-        Takes a bucket number and returns its table.
+        Takes a bucket number and returns its table, or yields it in pieces.
     folder : Path
         Existing folder.
     n_buckets, threads : int
@@ -38,7 +40,9 @@ def write_buckets(make: Callable[[int], pa.Table], folder: Path, *, n_buckets: i
 
     def one(bucket: int) -> int:
         table = make(bucket)
-        write_parquet(table, bucket_path(folder, bucket))
+        if not isinstance(table, pa.Table):
+            return write_parquet_parts(table, bucket_path(folder, bucket))
+        write_parquet(table, bucket_path(folder, bucket), coded=["customer_id"])
         return int(table.num_rows)
 
     return sum(map_buckets(one, n_buckets=n_buckets, threads=threads))

@@ -31,6 +31,16 @@ _TABLES = {
         "numbers": ["items"],
         "categories": ["channel"],
     },
+    "baskets": {
+        "kind": "events",
+        "file": "orders.parquet",
+        "id": "customer_id",
+        "time": "ordered_at",
+        "known_at": "loaded_at",
+        "categories": ["channel"],
+        "key": ["order_id"],
+        "group": ["order_id"],
+    },
     "plans": {
         "kind": "spells",
         "file": "subscriptions.parquet",
@@ -79,7 +89,7 @@ def compile_all() -> None:
             make_spine(history, params, here / "spine")
             label(history, params, here / "spine", here / "labels")
             if not number:
-                featurize(history, params, here / "spine", here / "features")
+                featurize(history, params, here / "spine", here / "features", root=root)
 
 
 if __name__ == "__main__":

@@ -4,13 +4,31 @@ from __future__ import annotations
 
 from churnml.config import CalendarTable, Csv, CustomersTable, EventsTable, Params, SpellsTable, Table
 from churnml.histories.contract import CsvDialect, TableContract
+from churnml.histories.rules import Limits, Rules
 
-__all__ = ["contracts", "required_tables"]
+__all__ = ["check_rules", "contracts", "fetched_files", "required_tables"]
+
+
+def check_rules(params: Params) -> Rules:
+    """Return the rules of the data check with what the project sets for them."""
+    return Rules({name: Limits(**check.model_dump()) for name, check in params.checks.items()})
 
 
 def contracts(params: Params) -> list[TableContract]:
     """Return the contract of every table, in the order of ``params.yaml``."""
     return [_contract(name, table, params) for name, table in params.histories.tables.items()]
+
+
+def fetched_files(contract: TableContract) -> tuple[str, ...]:
+    """Return under which names the stage ``fetch`` keeps what it read of a table, one file a relation."""
+    if len(contract.sources) == 1:
+        return (f"{contract.name}.parquet",)
+    return tuple(f"{contract.name}-{number}.parquet" for number in range(len(contract.sources)))
+
+
+def _label(names: tuple[str, ...]) -> str:
+    """Return how messages name all files of a table."""
+    return names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} more"
 
 
 def _dialect(csv: Csv) -> CsvDialect:
@@ -21,7 +39,8 @@ def _contract(name: str, table: Table, params: Params) -> TableContract:
     rows = {
         "name": name,
         "kind": table.kind,
-        "file": table.file,
+        "file": _label(table.file),
+        "files": table.file,
         "drop_blank_ids": table.blank_ids == "drop",
         "drop_duplicates": table.duplicates == "drop",
         "csv": _dialect(table.csv),
@@ -51,7 +70,10 @@ def _columns(name: str, table: Table, params: Params) -> dict[str, object]:
             "time": table.time,
             "known_at": table.known_at or "",
             "amount": amount,
+            "currency": table.currency or "",
             "group": table.group,
+            "key": table.key,
+            "latency_days": table.latency_days,
         }
     return {**shared, **_spell_columns(table)}
 
@@ -63,7 +85,10 @@ def _spell_columns(table: SpellsTable) -> dict[str, object]:
         "end": table.end or "",
         "planned_end": table.planned_end or "",
         "amount": (table.amount,) if table.amount else (),
+        "currency": table.currency or "",
         "end_reason": table.end_reason or "",
+        "key": table.key,
+        "latency_days": table.latency_days,
     }
 
 

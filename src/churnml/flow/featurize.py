@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,26 +12,34 @@ import pyarrow as pa
 
 from churnml.config import Params
 from churnml.engines.local import map_buckets
-from churnml.features.btyd_features import PurchaseModels, fit_purchase_models, purchase_summaries
-from churnml.features.build import build_features
+from churnml.features.btyd_features import PurchaseModels, fit_purchase_models, most_per_bucket, purchase_summaries
+from churnml.features.build import BucketFeatures
 from churnml.features.calendar import calendar_types
-from churnml.features.plan import Feature, FeaturePlan, choose_levels, level_counts
+from churnml.features.own import OwnFeature, check_same_own, own_digests
+from churnml.features.plan import QUARTERS, Feature, FeaturePlan, choose_levels, is_enough, level_counts
+from churnml.features.statistics import FeatureStatistics
 from churnml.flow.buckets import bucket_path, write_buckets
+from churnml.flow.own import read_own
 from churnml.flow.roles import purchases_table
 from churnml.flow.spine import read_plan
 from churnml.histories.bucket import Bucket
 from churnml.histories.store import History
-from churnml.snapshots.spine import SnapshotPlan
-from churnml.storage import new_folder, read_parquet, write_json
+from churnml.storage import new_folder, parquet_rows, read_parquet, write_json
 
 __all__ = ["featurize"]
 
 Int64s = npt.NDArray[np.int64]
-_MAX_FITTED_DATES = 24
 
 
 def featurize(
-    history: History, params: Params, spine: Path, target: Path, *, plan: FeaturePlan | None = None
+    history: History,
+    params: Params,
+    spine: Path,
+    target: Path,
+    *,
+    root: Path,
+    plan: FeaturePlan | None = None,
+    statistics: FeatureStatistics | None = None,
 ) -> list[Feature]:
     """Write the features of every snapshot, one file a bucket, and ``plan.json``.
 
@@ -38,26 +48,37 @@ def featurize(
     history : History
     params : Params
     spine, target : Path
+    root : Path
+        Project folder, where the files of own features lie.
     plan : FeaturePlan, optional
         The plan of a trained model; by default it is made from rows usable at the earliest observation date.
+    statistics : FeatureStatistics, optional
+        Gets every table that is made.
 
     Returns
     -------
     list of Feature
         Descriptions, in the order of the columns.
     """
-    dates, threads = _fitted_dates(read_plan(spine), spine), params.train.threads
+    own, observed = read_own(params, root=root), read_plan(spine)
+    threads = params.train.threads
     if plan is None:
-        plan = _feature_plan(history, params, earliest=int(dates[0]))
-    models = _purchase_models(history, plan, dates, threads=threads)
+        plan = _feature_plan(history, params, own, earliest=observed.decided_at)
+    check_same_own(plan, own)
+    models = _purchase_models(history, plan, observed.fitted_dates, threads=threads)
     described: dict[int, list[Feature]] = {}
+    if statistics is not None:
+        statistics.n_expected = sum(parquet_rows(bucket_path(spine, n)) for n in range(history.n_buckets))
 
-    def make(number: int) -> pa.Table:
+    def make(number: int) -> Iterator[pa.Table]:
         bucket = Bucket(history, number)
         entries = bucket if number == 0 else Bucket(history, 0)
-        rows = read_parquet(bucket_path(spine, number))
-        table, described[number] = build_features(bucket, entries, history, plan, models, rows)
-        return table
+        maker = BucketFeatures(bucket, entries, history, plan, models, own)
+        for table in maker.tiles(read_parquet(bucket_path(spine, number), coded=["customer_id"])):
+            if statistics is not None:
+                statistics.add(table)
+            yield table
+        described[number] = maker.features
 
     with new_folder(target) as temp:
         write_buckets(make, temp, n_buckets=history.n_buckets, threads=threads)
@@ -65,35 +86,45 @@ def featurize(
     return described[0]
 
 
-def _fitted_dates(plan: SnapshotPlan, spine: Path) -> Int64s:
-    """Return the dates at which buy-till-you-die models are fitted: all, or evenly spaced ones where they are many."""
-    if not plan.anchors_us:
-        return plan.dates
-    paths = sorted(spine.glob("bucket-*.parquet"))
-    seen = np.unique(np.concatenate([read_parquet(p)["observation_date"].cast(pa.int64()).to_numpy() for p in paths]))
-    places = np.linspace(0, len(seen) - 1, min(len(seen), _MAX_FITTED_DATES)).astype(np.int64)
-    return np.unique(np.append(seen[places], plan.as_of))
-
-
-def _feature_plan(history: History, params: Params, *, earliest: int) -> FeaturePlan:
+def _feature_plan(history: History, params: Params, own: Sequence[OwnFeature], *, earliest: int) -> FeaturePlan:
     levels = choose_levels(
-        map_buckets(
-            lambda number: level_counts(Bucket(history, number), history, known_by=earliest),
-            n_buckets=history.n_buckets,
-            threads=params.train.threads,
-        )
+        _levels_counted(history, earliest=earliest, threads=params.train.threads),
+        kept=params.features.levels_kept,
+        least_share=params.features.least_level_share,
     )
     for info in history.of_kind("calendar"):
         levels[f"{info.name}.type"] = calendar_types(Bucket(history, 0), info, known_by=earliest)
-    return FeaturePlan(params.features.windows_days, levels, purchases_table(params), float(params.churn.horizon_days))
+    return FeaturePlan(
+        params.features.windows_days,
+        levels,
+        purchases_table(params),
+        float(params.churn.horizon_days),
+        params.features.families,
+        params.features.every_window,
+        own_digests(own),
+    )
+
+
+def _levels_counted(history: History, *, earliest: int, threads: int) -> list[dict[str, Counter[str]]]:
+    """Count levels among a quarter of the customers, and among the others too where that does not tell enough."""
+
+    def count(number: int) -> dict[str, Counter[str]]:
+        return level_counts(Bucket(history, number), history, known_by=earliest)
+
+    first = list(range(0, history.n_buckets, QUARTERS))
+    counted = map_buckets(lambda place: count(first[place]), n_buckets=len(first), threads=threads)
+    if is_enough(counted):
+        return counted
+    others = [number for number in range(history.n_buckets) if number % QUARTERS]
+    return counted + map_buckets(lambda place: count(others[place]), n_buckets=len(others), threads=threads)
 
 
 def _purchase_models(history: History, plan: FeaturePlan, dates: Int64s, *, threads: int) -> dict[int, PurchaseModels]:
-    if not plan.btyd_table:
+    if not plan.btyd_table or not plan.keeps("btyd"):
         return {}
-    info = history.tables[plan.btyd_table]
+    info, most = history.tables[plan.btyd_table], most_per_bucket(history.n_buckets)
     parts = map_buckets(
-        lambda number: purchase_summaries(Bucket(history, number), info, dates),
+        lambda number: purchase_summaries(Bucket(history, number), info, dates, most=most),
         n_buckets=history.n_buckets,
         threads=threads,
     )

@@ -88,7 +88,7 @@ def score_as_of(params: Params, *, root: Path, reference: str, out: Path) -> dic
         history = read_histories(params, root=root, target=folder / "prepared")
         make_spine(history, params, folder / "spine", to_score_only=True)
         plan = FeaturePlan.from_json(models.churn.meta["feature_plan"])
-        featurize(history, params, folder / "spine", folder / "features", plan=plan)
+        featurize(history, params, folder / "spine", folder / "features", root=root, plan=plan)
         scored = score(params, history, models, features=folder / "features", backtest=None)
     write_parquet(scored, out)
     manifest = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,103 +11,187 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from churnml.config import Params
-from churnml.flow.buckets import bucket_path, write_buckets
-from churnml.flow.roles import churn_definition, churn_window, value_definition
+from churnml.engines.local import map_buckets
+from churnml.errors import DataError
+from churnml.flow.buckets import bucket_path
+from churnml.flow.roles import churn_definition, churn_window, treatment_log, value_definition
 from churnml.flow.spine import read_plan
+from churnml.flow.treatments import check_treatments_known
 from churnml.histories.bucket import Bucket
 from churnml.histories.store import History
 from churnml.labels.churn import CENSORED, churn_labels, static_labels
+from churnml.labels.holes import touches_hole
+from churnml.labels.treatments import treated_within
 from churnml.labels.value import value_labels
 from churnml.snapshots.spine import SnapshotPlan
-from churnml.storage import new_folder, read_parquet
-from churnml.timeline import us_to_iso
+from churnml.storage import new_folder, read_parquet, write_parquet
+from churnml.timeline import DAY_US, us_to_iso
 
 __all__ = ["label"]
 
 Int64s = npt.NDArray[np.int64]
+Int8s = npt.NDArray[np.int8]
+Floats = npt.NDArray[np.float64]
+Bools = npt.NDArray[np.bool_]
+_TREATED, _IN_HOLE = -2, -3
+"""Why a snapshot has no label, beside that its outcome is not settled or cannot be known."""
+_COUNTED = {"churned": 1, "stayed": 0, "censored": CENSORED, "treated": _TREATED, "in_hole": _IN_HOLE}
 
 
-def label(history: History, params: Params, spine: Path, target: Path) -> dict[str, Any]:
+def label(history: History, params: Params, spine: Path, target: Path, *, lists: Path | None = None) -> dict[str, Any]:
     """Write ``churn/`` and ``value/``, rows in the order of the spine, unsettled outcomes missing.
+
+    Parameters
+    ----------
+    history : History
+    params : Params
+    spine, target : Path
+    lists : Path, optional
+        Folder of campaigns already delivered: whom they reached must be known before outcomes are learned from.
 
     Returns
     -------
     dict
-        Churned, stayed and censored snapshots per observation date; with dates of each customer's own, per month.
+        After how many days outcomes count as known; and per observation date (with dates of each customer's own, per
+        month) how many churned, stayed, are censored, were treated, or lie where rows are missing.
+
+    Raises
+    ------
+    TimeContractError
+        If lists were delivered inside labelled outcomes and no treatments are declared.
+    DataError
+        If missing rows leave no outcome to learn from.
     """
-    plan, counts = read_plan(spine), {}
+    plan = read_plan(spine)
+    check_treatments_known(params, plan, lists, reach_us=churn_window(params).reach_us)
     with new_folder(target) as temp:
         (temp / "churn").mkdir()
         (temp / "value").mkdir()
 
-        def churn(number: int) -> pa.Table:
-            table, labels = _churn_of(history, params, number, spine, plan)
-            counts[number] = _counted(table, labels)
-            return table.append_column("is_churned", pa.array(labels, pa.int8(), mask=labels == CENSORED))
+        def one(number: int) -> tuple[dict[int, Int64s], Int64s]:
+            outcome = _Outcome(params, history, plan, Bucket(history, number), read_parquet(bucket_path(spine, number)))
+            labels, values = outcome.churn(), outcome.value()
+            churned = pa.array(labels, pa.int8(), mask=labels < 0)
+            write_parquet(outcome.table.append_column("is_churned", churned), bucket_path(temp / "churn", number))
+            valued = pa.array(values.value, mask=values.why != 0)
+            write_parquet(outcome.table.append_column("value", valued), bucket_path(temp / "value", number))
+            why = np.array([0, CENSORED, _TREATED, _IN_HOLE])
+            return outcome.counted(labels), (values.why[:, None] == why).sum(axis=0)
 
-        n_buckets, threads = history.n_buckets, params.train.threads
-        write_buckets(churn, temp / "churn", n_buckets=n_buckets, threads=threads)
-        write_buckets(
-            lambda number: _value_of(history, params, number, spine, plan),
-            temp / "value",
-            n_buckets=n_buckets,
-            threads=threads,
+        parts = map_buckets(one, n_buckets=history.n_buckets, threads=params.train.threads)
+        by_date = _merged([counts for counts, _ in parts], months=bool(plan.anchors_us))
+        _check_not_all_missing(by_date, history)
+    value = dict(zip(("labelled", "censored", "treated", "in_hole"), _summed([n for _, n in parts]), strict=True))
+    return {
+        "settle_days": plan.settle_us // DAY_US,
+        "outcomes_known_until": us_to_iso(plan.settled_until),
+        "by_date": by_date,
+        "value": value,
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class _Values:
+    """Values of snapshots, and why there is none: 0 where there is one."""
+
+    value: Floats
+    why: Int8s
+
+
+class _Outcome:
+    """The snapshots of one bucket and what came after them."""
+
+    def __init__(self, params: Params, history: History, plan: SnapshotPlan, bucket: Bucket, table: pa.Table) -> None:
+        self.params, self.history, self.plan, self.bucket, self.table = params, history, plan, bucket, table
+        self.customer, self.dates = bucket.snapshots(table)
+
+    def churn(self) -> Int8s:
+        """Return 1 churned, 0 stayed, or why it is not known."""
+        definition, window, plan = churn_definition(self.params), churn_window(self.params), self.plan
+        if definition.kind == "label":
+            return self._ready_labels(definition.table)
+        labels = churn_labels(
+            self.bucket, definition, window, self.customer, self.dates, settled_until=plan.settled_until
         )
-    return _merged(list(counts.values()), months=bool(plan.anchors_us))
+        labels[~(self.dates < plan.as_of if plan.anchors_us else np.isin(self.dates, plan.churn_dates))] = CENSORED
+        labels[(labels >= 0) & self._treated("churn", window.reach_us)] = _TREATED
+        # Silence before a date decides who is at risk there: that, too, must have been observed.
+        before = (definition.active_within_us or 0) if definition.kind == "inactivity" else 0
+        labels[(labels != CENSORED) & self._in_hole(definition.table, before, window.reach_us)] = _IN_HOLE
+        return labels
 
-
-def _churn_of(
-    history: History, params: Params, number: int, spine: Path, plan: SnapshotPlan
-) -> tuple[pa.Table, npt.NDArray[np.int8]]:
-    table, bucket = read_parquet(bucket_path(spine, number)), Bucket(history, number)
-    definition = churn_definition(params)
-    customer, dates = bucket.snapshots(table)
-    if definition.kind == "label":
-        info = history.tables[definition.table]
-        ready = static_labels(
-            bucket.table(info.name)["label"],
-            churned_values=params.churn.label_values,
-            file=info.file,
-            name=params.churn.label or "",
-        )
-        by_customer = np.full(len(bucket.customers), CENSORED, dtype=np.int8)
-        by_customer[bucket.rows_of(bucket.table(info.name)["customer_id"])] = ready
-        return table, by_customer[customer]
-    labels = churn_labels(bucket, definition, churn_window(params), customer, dates, as_of=history.as_of)
-    wanted = dates < plan.as_of if plan.anchors_us else np.isin(dates, plan.churn_dates)
-    labels[~wanted] = CENSORED
-    return table, labels
-
-
-def _value_of(history: History, params: Params, number: int, spine: Path, plan: SnapshotPlan) -> pa.Table:
-    table, bucket = read_parquet(bucket_path(spine, number)), Bucket(history, number)
-    definition = value_definition(params)
-    customer, dates = bucket.snapshots(table)
-    settled = dates + plan.value_horizon_us <= plan.as_of
-    wanted = settled if plan.anchors_us else settled & np.isin(dates, plan.value_dates)
-    values = np.zeros(len(dates))
-    if definition is None or not plan.value_horizon_us:
-        wanted = np.zeros(len(dates), dtype=bool)
-    else:
-        is_spells = history.tables[definition.table].kind == "spells"
+    def value(self) -> _Values:
+        """Return the values that are settled."""
+        plan, definition, n_rows = self.plan, value_definition(self.params), len(self.dates)
+        values, why = np.zeros(n_rows), np.full(n_rows, CENSORED, dtype=np.int8)
+        if definition is None or not plan.value_horizon_us:
+            return _Values(values, why)
+        settled = self.dates + plan.value_horizon_us <= plan.settled_until
+        why[settled if plan.anchors_us else settled & np.isin(self.dates, plan.value_dates)] = 0
+        why[(why == 0) & self._treated("value", plan.value_horizon_us)] = _TREATED
+        why[(why != CENSORED) & self._in_hole(definition.table, 0, plan.value_horizon_us)] = _IN_HOLE
+        wanted = why == 0
         values[wanted] = value_labels(
-            bucket, definition, customer[wanted], dates[wanted], horizon_us=plan.value_horizon_us, is_spells=is_spells
+            self.bucket,
+            definition,
+            self.customer[wanted],
+            self.dates[wanted],
+            horizon_us=plan.value_horizon_us,
+            is_spells=self.history.tables[definition.table].kind == "spells",
         )
-    return table.append_column("value", pa.array(values, mask=~wanted))
+        return _Values(values, why)
+
+    def counted(self, labels: Int8s) -> dict[int, Int64s]:
+        """Return per date how many snapshots have each label, or none and why."""
+        days, place = np.unique(self.dates, return_inverse=True)
+        kinds = [np.bincount(place[labels == kind], minlength=len(days)) for kind in _COUNTED.values()]
+        return dict(zip(days.tolist(), np.stack(kinds, axis=1), strict=True))
+
+    def _treated(self, outcome: str, reach_us: int) -> Bools:
+        log = treatment_log(self.params, outcome)
+        if log is None:
+            return np.zeros(len(self.dates), dtype=bool)
+        return treated_within(self.bucket, log, self.customer, self.dates, reach_us=reach_us)
+
+    def _in_hole(self, table: str, before_us: int, reach_us: int) -> Bools:
+        return touches_hole(self.dates, self.history.holes, tables={table}, before_us=before_us, reach_us=reach_us)
+
+    def _ready_labels(self, name: str) -> Int8s:
+        info = self.history.tables[name]
+        ready = static_labels(
+            self.bucket.table(name)["label"],
+            churned_values=self.params.churn.label_values,
+            file=info.file,
+            name=self.params.churn.label or "",
+        )
+        by_customer = np.full(len(self.bucket.customers), CENSORED, dtype=np.int8)
+        by_customer[self.bucket.rows_of(self.bucket.table(name)["customer_id"])] = ready
+        return by_customer[self.customer]
 
 
-def _counted(table: pa.Table, labels: npt.NDArray[np.int8]) -> dict[int, Int64s]:
-    """Return per date how many churned, stayed, and are censored."""
-    dates = table["observation_date"].cast(pa.int64()).to_numpy()
-    kinds = np.array([1, 0, CENSORED])
-    return {int(date): (labels[dates == date][:, None] == kinds).sum(axis=0) for date in np.unique(dates)}
+def _check_not_all_missing(by_date: dict[str, dict[str, int]], history: History) -> None:
+    """Refuse to go on where missing rows leave no outcome to learn from."""
+    total = {name: sum(counts[name] for counts in by_date.values()) for name in _COUNTED}
+    if total["in_hole"] and not total["churned"] + total["stayed"]:
+        table, begin, end = history.holes[0]
+        raise DataError(
+            f"rows are missing from {us_to_iso(begin)} to {us_to_iso(end)}, and every outcome needs that period",
+            rule="data.hole_in_outcomes",
+            file=history.tables[table].file,
+            count=total["in_hole"],
+            next_step="Deliver the missing rows, a longer history, or shorten churn.horizon_days.",
+        )
 
 
-def _merged(parts: list[dict[int, Int64s]], *, months: bool) -> dict[str, Any]:
+def _summed(parts: list[Int64s]) -> list[int]:
+    total: list[int] = np.sum(parts, axis=0).tolist()
+    return total
+
+
+def _merged(parts: list[dict[int, Int64s]], *, months: bool) -> dict[str, dict[str, int]]:
     total: dict[str, Int64s] = {}
     for part in parts:
         for date, counts in part.items():
             name = us_to_iso(date)[:7] if months else us_to_iso(date)
-            total[name] = total.get(name, np.zeros(3, dtype=np.int64)) + counts
-    words = ("churned", "stayed", "censored")
-    return {name: dict(zip(words, total[name].tolist(), strict=True)) for name in sorted(total)}
+            total[name] = total.get(name, np.zeros(len(_COUNTED), dtype=np.int64)) + counts
+    return {name: dict(zip(_COUNTED, total[name].tolist(), strict=True)) for name in sorted(total)}

@@ -16,6 +16,7 @@ from churnml.config import Params
 from churnml.errors import DataError, TimeContractError
 from churnml.estimators.artifact import save
 from churnml.estimators.churn import check_labels
+from churnml.estimators.clv import check_values
 from churnml.evaluation.backtest import backtest_churn, backtest_value, fit_final_churn, fit_final_value
 from churnml.evaluation.folds import Fold
 from churnml.features.build import KEYS
@@ -23,13 +24,21 @@ from churnml.flow.buckets import bucket_path, read_buckets, sort_by_date
 from churnml.flow.predictions import write_predictions
 from churnml.flow.roles import churn_window, purchases_table, value_purchases
 from churnml.flow.spine import read_plan
+from churnml.flow.treatments import treatment_limits
 from churnml.histories.hashing import hash_column
 from churnml.snapshots.spine import SnapshotPlan
-from churnml.snapshots.splits import Split, final_split, split_by_customer, split_by_date, split_stratified
+from churnml.snapshots.splits import (
+    Split,
+    check_purged,
+    final_split,
+    split_by_customer,
+    split_by_date,
+    split_stratified,
+)
 from churnml.storage import new_folder, read_json, read_parquet, write_json
 from churnml.timeline import DAY_US, us_to_iso
 
-__all__ = ["train_churn", "train_value"]
+__all__ = ["churn_folds", "train_churn", "train_value"]
 
 Floats = npt.NDArray[np.float64]
 Int64s = npt.NDArray[np.int64]
@@ -85,17 +94,40 @@ def _thinned(table: pa.Table, *, max_rows: int) -> pa.Table:
 def _splits(params: Params, rows: _Learnable, *, reach_us: int) -> list[Split]:
     if params.churn.definition == "label":
         return split_stratified(rows.y.astype(np.int8), seed=params.train.seed)
-    return split_by_date(rows.dates, reach_us=reach_us) or split_by_customer(rows.customers, seed=params.train.seed)
+    splits = split_by_date(rows.dates, reach_us=reach_us)
+    for split in splits:
+        check_purged(split, rows.dates, reach_us=reach_us, as_of=int(rows.dates.max()))
+    return splits or split_by_customer(rows.customers, seed=params.train.seed)
 
 
 def _final(params: Params, rows: _Learnable, plan: SnapshotPlan, *, reach_us: int) -> Fold:
     if params.churn.definition == "label":
         return Fold("final", np.arange(len(rows.y)))
-    return _fold(final_split(rows.dates, as_of=plan.as_of, reach_us=reach_us))
+    split = final_split(rows.dates, as_of=plan.as_of, reach_us=reach_us)
+    check_purged(split, rows.dates, reach_us=reach_us, as_of=plan.as_of)
+    return _fold(split)
 
 
 def _fold(split: Split) -> Fold:
     return Fold(split.name, split.train, split.valid, split.test, split.between)
+
+
+def churn_folds(params: Params, keys: pa.Table, is_churned: Floats, plan: SnapshotPlan) -> tuple[list[Fold], bool]:
+    """Return the folds that training makes of labelled snapshots, the final one last, and whether dates part them.
+
+    Parameters
+    ----------
+    params : Params
+    keys : pyarrow.Table
+        ``customer_id`` and ``observation_date``, in the order models see.
+    is_churned : ndarray, shape (n_rows,)
+    plan : SnapshotPlan
+    """
+    dates = keys["observation_date"].cast(pa.int64()).to_numpy()
+    customers = pc.rank(keys["customer_id"], tiebreaker="dense").to_numpy().astype(np.int64)
+    rows, reach = _Learnable(keys, is_churned, dates, customers), churn_window(params).reach_us
+    splits = _splits(params, rows, reach_us=reach)
+    return [*(_fold(split) for split in splits), _final(params, rows, plan, reach_us=reach)], splits[0].is_out_of_time
 
 
 def _churn_roles(params: Params) -> dict[str, str]:
@@ -141,7 +173,8 @@ def train_churn(params: Params, *, features: Path, labels: Path, spine: Path, mo
     DataError
         If there is one class only, or too few customers of one.
     """
-    plan, reach = read_plan(spine), churn_window(params).reach_us
+    plan = read_plan(spine)
+    reach = churn_window(params).reach_us + plan.settle_us
     rows = _learnable(features, labels / "churn", "is_churned", max_rows=params.train.max_rows)
     roles, horizon = _churn_roles(params), float(params.churn.horizon_days)
     check_labels(rows.y)
@@ -181,13 +214,14 @@ def train_value(params: Params, *, features: Path, labels: Path, spine: Path, mo
             next_step="Take the clv block out; campaign.value_column can name a column that holds the value.",
         )
     plan = read_plan(spine)
-    reach, horizon = plan.value_horizon_us, plan.value_horizon_us / DAY_US
+    reach, horizon = plan.value_horizon_us + plan.settle_us, plan.value_horizon_us / DAY_US
     rows = _learnable(features, labels / "value", "value", max_rows=params.train.max_rows)
     settings: dict[str, Any] = {
         "seed": params.train.seed,
         "threads": params.train.threads,
         "measure": params.clv.measure,
     }
+    check_values(rows.y)
     roles, splits = _value_roles(params, horizon_days=horizon), _splits(params, rows, reach_us=reach)
     folds, last = [_fold(split) for split in splits], _final(params, rows, plan, reach_us=reach)
     with ThreadPoolExecutor(1) as beside:
@@ -217,6 +251,7 @@ def _meta(
         "n_customers": len(np.unique(rows.customers)),
         "mean_outcome": float(rows.y.mean()),
         "seed": params.train.seed,
+        "limits": treatment_limits(params),
         "feature_plan": read_json(features / "plan.json"),
     }
 

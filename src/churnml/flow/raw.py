@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from churnml.config import Params
+from churnml.config import FETCHED, Params
 from churnml.errors import ConfigError, DataError
 from churnml.exports.data_check_page import data_check_page
-from churnml.flow.contracts import contracts, required_tables
+from churnml.flow.contracts import check_rules, contracts, fetched_files, required_tables
 from churnml.histories.checks import Findings
+from churnml.histories.ledger import read_ledger, write_ledger
+from churnml.histories.overview import file_rows, volumes
 from churnml.histories.prepare import prepare
+from churnml.histories.profile import HistoryProfile
 from churnml.histories.store import History, TableInfo, check_reaches_as_of, open_history
 from churnml.storage import new_folder, write_bytes, write_json
 from churnml.timeline import DAY_US, us_to_iso
@@ -19,25 +23,34 @@ __all__ = ["folder_of", "prepare_histories", "read_histories"]
 
 
 def folder_of(params: Params) -> str:
-    """Return the folder of the raw files.
+    """Return the folder the pipeline prepares: that of the files, or the one into which it reads a database.
 
     Raises
     ------
     ConfigError
-        If the histories lie in a database.
+        If a database is given without it.
     """
     if params.histories.folder is None:
         raise ConfigError(
-            "reading a database is not part of this version",
+            f"the pipeline reads a database into {FETCHED} first",
             rule="config.database",
             file="params.yaml",
-            column="histories.database",
-            next_step="Export the tables to Parquet or CSV files and set histories.folder.",
+            column="histories.folder",
+            next_step=f"Write folder: {FETCHED} beside database.",
         )
     return params.histories.folder
 
 
-def prepare_histories(params: Params, *, root: Path, target: Path, check: Path, check_page: Path) -> History:
+def prepare_histories(
+    params: Params,
+    *,
+    root: Path,
+    target: Path,
+    check: Path,
+    check_page: Path,
+    fetched: bool = False,
+    remember: bool = True,
+) -> History:
     """Read, check and sort every table; write the store, then what was found.
 
     Parameters
@@ -49,6 +62,10 @@ def prepare_histories(params: Params, *, root: Path, target: Path, check: Path, 
         Folder of the prepared store.
     check, check_page : Path
         Report of findings as JSON and as a page.
+    fetched : bool
+        Of a database, take what the stage ``fetch`` read; otherwise the database is read now.
+    remember : bool, optional
+        Keep the rows of each file for comparing the next delivery with them.
 
     Raises
     ------
@@ -57,39 +74,57 @@ def prepare_histories(params: Params, *, root: Path, target: Path, check: Path, 
     TimeContractError
         If ``as_of`` lies beyond the data.
     """
-    findings = Findings()
+    findings, profile = Findings(check_rules(params)), _profile(params)
+    profile.previous = read_ledger(root)
     summary: dict[str, Any] = {"as_of": params.histories.as_of}
     # The store gets its final name only once as_of has been checked against it as well.
     with new_folder(target) as temp:
         try:
-            history = _read_all(params, root=root, target=temp, findings=findings)
-        except DataError:
-            _report(findings, summary, check, check_page)
+            history = _read_all(params, root=root, target=temp, findings=findings, profile=profile, fetched=fetched)
+        except DataError as error:
+            # A file that cannot be read at all is no finding among others: the message says what is wrong with it.
+            summary["stopped_by"] = error.rule
+            _report(findings, summary, profile, check, check_page)
             raise
         summary["tables"] = [_read(info) for info in history.tables.values()]
-        _report(findings, summary, check, check_page)
+        _report(findings, summary, profile, check, check_page)
         _check_as_of(history, params)
+    if remember:
+        write_ledger(root, profile)
     return open_history(target)
 
 
 def read_histories(params: Params, *, root: Path, target: Path) -> History:
     """Read, check and sort every table into a private folder, without a report; raises as `prepare_histories`."""
-    history = _read_all(params, root=root, target=target, findings=Findings())
+    findings = Findings(check_rules(params))
+    history = _read_all(params, root=root, target=target, findings=findings, profile=_profile(params), fetched=False)
     _check_as_of(history, params)
     return history
 
 
-def _read_all(params: Params, *, root: Path, target: Path, findings: Findings) -> History:
+def _profile(params: Params) -> HistoryProfile:
+    block = params.histories
+    return HistoryProfile(block.as_of_us, block.timezone, block.currency)
+
+
+def _read_all(
+    params: Params, *, root: Path, target: Path, findings: Findings, profile: HistoryProfile, fetched: bool
+) -> History:
+    tables, database = contracts(params), params.histories.database
+    if database is not None and fetched:
+        tables, database = [replace(table, files=fetched_files(table)) for table in tables], None
     prepare(
-        contracts(params),
+        tables,
         root=root,
-        folder=folder_of(params),
+        folder=folder_of(params) if database is None else None,
+        database=database,
         target=target,
         as_of=params.histories.as_of_us,
         timezone=params.histories.timezone,
         required=required_tables(params),
         threads=params.train.threads,
         findings=findings,
+        profile=profile,
     )
     return open_history(target)
 
@@ -113,7 +148,10 @@ def _read(info: TableInfo) -> dict[str, object]:
     }
 
 
-def _report(findings: Findings, summary: dict[str, Any], check: Path, check_page: Path) -> None:
+def _report(
+    findings: Findings, summary: dict[str, Any], profile: HistoryProfile, check: Path, check_page: Path
+) -> None:
     found = [finding.as_dict() for finding in findings.all]
-    write_json({**summary, "findings": found}, check)
-    write_bytes(data_check_page(found, summary), check_page)
+    facts = {**summary, "files": file_rows(profile), "volumes": volumes(profile)}
+    write_json({**facts, "findings": found}, check)
+    write_bytes(data_check_page(found, facts), check_page)

@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 from churnml.config import EventsTable, Params
+from churnml.labels.treatments import TreatmentLog
 from churnml.labels.value import ValueDefinition
 from churnml.snapshots.population import ChurnDefinition
 from churnml.timeline import OutcomeWindow, days_to_us
 
-__all__ = ["churn_definition", "churn_window", "purchases_table", "value_definition", "value_purchases"]
+__all__ = [
+    "churn_definition",
+    "churn_window",
+    "purchases_table",
+    "treatment_log",
+    "value_definition",
+    "value_purchases",
+]
 
 
 def churn_definition(params: Params) -> ChurnDefinition:
@@ -36,7 +44,15 @@ def value_definition(params: Params) -> ValueDefinition | None:
     clv = params.clv
     if clv is None:
         return None
-    return ValueDefinition(clv.table, clv.measure, clv.margin, clv.discount_rate_yearly)
+    return ValueDefinition(clv.table, clv.measure, clv.margin, clv.discount_rate_yearly, clv.refunds)
+
+
+def treatment_log(params: Params, outcome: str) -> TreatmentLog | None:
+    """Return which rows are treatments whose snapshots are left out of an outcome (``churn``, ``value``), or None."""
+    treatments = params.treatments
+    if treatments is None or treatments.ignore or treatments.mode == "keep" or outcome not in treatments.outcomes:
+        return None
+    return TreatmentLog(treatments.table or "", treatments.column or "", treatments.treated, treatments.control)
 
 
 def value_purchases(params: Params) -> str:

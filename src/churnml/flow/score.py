@@ -160,8 +160,8 @@ def _horizon_factor(
 ) -> Floats:
     """Return what the asked horizon is worth relative to the learned one, per customer, discounting included.
 
-    With purchases: expected purchases of BG/NBD fitted at ``as_of``. Otherwise a constant hazard that gives
-    ``p_churn`` over the churn horizon.
+    With purchases: expected purchases of BG/NBD fitted at ``as_of``. Otherwise, and where the families of features
+    leave out what it is made of, a constant hazard that gives ``p_churn`` over the churn horizon.
     """
     clv = params.clv
     asked_days = float(clv.horizon_days) if clv else learned_days
@@ -181,16 +181,15 @@ def _cumulated(params: Params, history: History, rows: pa.Table, p_churn: Floats
     """Return expected purchases (or expected time as a customer) up to each edge, shape (n_rows, n_edges)."""
     source = value_purchases(params)
     steady = np.broadcast_to(edges, (rows.num_rows, len(edges)))
-    if not source:
+    names = [f"{source}_{name}_days" for name in ("repeat", "span", "tenure")]
+    if not source or not set(names) <= set(rows.column_names):
         hazard = -np.log1p(-np.clip(p_churn, 0.0, 1 - 1e-9)) / params.churn.horizon_days
         hazard = np.maximum(hazard, 1e-12)[:, None]
         return np.asarray(-np.expm1(-hazard * edges[None, :]) / hazard)
     model = _buying_model(history, source, threads=params.train.threads)
     if model is None:
         return steady
-    x, t_x, tenure = (
-        rows[f"{source}_{name}_days"].to_numpy().astype(np.float64) for name in ("repeat", "span", "tenure")
-    )
+    x, t_x, tenure = (rows[name].to_numpy().astype(np.float64) for name in names)
     known = ~np.isnan(tenure)
     found = steady.copy()
     weeks = (t_x[known] / WEEK_DAYS, tenure[known] / WEEK_DAYS)

@@ -6,7 +6,22 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-__all__ = ["CsvDialect", "Kind", "TableContract"]
+__all__ = ["FILE_ENDINGS", "CsvDialect", "Kind", "TableContract", "is_table_file"]
+
+FILE_ENDINGS = (".csv", ".csv.gz", ".parquet")
+"""How the names of files end that the reader takes, in small or capital letters."""
+
+
+def is_table_file(name: str) -> bool:
+    """Return whether a name is that of a file the reader takes.
+
+    Examples
+    --------
+    >>> is_table_file("orders.CSV"), is_table_file("orders.xlsx")
+    (True, False)
+    """
+    return name.lower().endswith(FILE_ENDINGS)
+
 
 Kind = Literal["customers", "events", "spells", "calendar"]
 
@@ -36,9 +51,13 @@ class CsvDialect:
 class TableContract:
     """One table of a project, by role.
 
+    ``file`` is how messages name the table's data; ``files`` are the files, folders or relations they lie in,
+    where these are not just ``file``.
     ``id`` is empty for calendar tables. ``time`` is when the row happened (events, calendar), when the spell
     began (spells) or when the customer joined (customers, may be empty). ``amount`` names one column, or two
-    whose product is the amount. Further roles are empty where the contract does not declare them.
+    whose product is the amount. ``key`` names the columns that tell which rows are versions of one; ``latency_days``
+    says when a row without ``known_at`` is known: so long after it happened. Further roles are empty where the
+    contract does not declare them.
     """
 
     name: str
@@ -57,12 +76,31 @@ class TableContract:
     scope: str = ""
     value: str = ""
     label: str = ""
+    currency: str = ""
     group: tuple[str, ...] = ()
+    key: tuple[str, ...] = ()
+    latency_days: float = 0.0
     contact: Mapping[str, str] = field(default_factory=dict)
     consent: Mapping[str, str] = field(default_factory=dict)
     drop_blank_ids: bool = False
     drop_duplicates: bool = True
     csv: CsvDialect = CsvDialect()
+    files: tuple[str, ...] = ()
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """Return the files, folders or relations the table lies in."""
+        return self.files or (self.file,)
+
+    @property
+    def event_time(self) -> str:
+        """Return under which name the table's own clock is kept."""
+        return {"customers": "joined", "spells": "started_at"}.get(self.kind, "occurred_at")
+
+    @property
+    def has_known_at(self) -> bool:
+        """Return whether rows may become known at another time than they happen."""
+        return bool(self.known_at or self.latency_days)
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -78,12 +116,14 @@ class TableContract:
             self.scope,
             self.value,
             self.label,
+            self.currency,
         )
         many = (
             *self.amount,
             *self.numbers,
             *self.categories,
             *self.group,
+            *self.key,
             *self.contact.values(),
             *self.consent.values(),
         )

@@ -1,37 +1,43 @@
-"""One bucket made ready: both clocks filled, sorted by (customer, time), copies and item lines merged, written."""
+"""One bucket made ready: sorted by (customer, time), copies, versions and item lines settled, written."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from churnml.histories.conform import ROW_HASH, TIME, prepared_schema
+from churnml.histories.conform import GROUP_PREFIX, KEY_PREFIX, ROW_HASH, TIME, prepared_schema
 from churnml.histories.contract import TableContract
-from churnml.histories.grouping import LATE_LINE, group_lines
+from churnml.histories.grouping import LATE_LINE, SUPERSEDED, group_lines
+from churnml.histories.hashing import hash_rows
+from churnml.histories.rows import Coded, Rows, combined, read_column, stored_column
+from churnml.histories.sorting import sorted_rows
+from churnml.histories.store import CONTACTS, StoredFile, bucket_file
+from churnml.histories.versions import superseded_at
 from churnml.storage import digest_file, write_parquet
-from churnml.timeline import DAY_US
+from churnml.timeline import DAY_US, NEVER
 
 __all__ = ["FinishedBucket", "finish_bucket", "stored_schema"]
 
+Int64s = npt.NDArray[np.int64]
 CONTACT_PREFIXES = ("contact_", "consent_")
 
 
 @dataclass(frozen=True, slots=True)
 class FinishedBucket:
-    """What became of one bucket of a table: rows kept, copies and lines merged, second rows of a customer."""
+    """What became of one bucket of a table: its files, copies and lines merged, second rows of a customer."""
 
-    n_rows: int
+    stored: StoredFile
+    contacts: StoredFile | None
     n_duplicates: int
     n_grouped: int
     n_twice: int
+    n_ties: int
     days: Mapping[int, int]
-    digest: str
 
 
 def finish_bucket(table: pa.Table | None, contract: TableContract, target: Path, bucket: int) -> FinishedBucket:
@@ -48,82 +54,112 @@ def finish_bucket(table: pa.Table | None, contract: TableContract, target: Path,
     """
     if table is None:
         table = prepared_schema(contract).append(pa.field(ROW_HASH, pa.uint64())).empty_table()
-    table, n_duplicates = _sorted_unique(_with_clocks(table, contract), contract)
-    n_lines = table.num_rows
+    order, n_duplicates = _order(table, contract)
+    names = [name for name in table.column_names if name != ROW_HASH or contract.key]
+    rows = Rows({name: read_column(table[name]) for name in names}).take(order)
+    n_read, n_ties, n_grouped, n_twice, contact_file = len(order), 0, 0, 0, None
+    del table
+    if contract.key:
+        rows, n_ties = _with_versions(rows, contract)
     if contract.group:
-        table = group_lines(table, contract)
-    n_twice = 0
+        rows, n_grouped = _grouped(rows, contract)
     if contract.kind == "customers":
-        n_twice = table.num_rows - len(pc.unique(table["customer_id"]))
-        contacts = [n for n in table.column_names if n.startswith(CONTACT_PREFIXES)]
-        if contacts:
-            write_parquet(
-                table.select(["customer_id", *contacts]), target / "_contacts" / f"bucket-{bucket:04d}.parquet"
-            )
-    table = table.select(stored_schema(contract).names)
-    path = target / contract.name / f"bucket-{bucket:04d}.parquet"
-    write_parquet(table, path)
-    return FinishedBucket(
-        table.num_rows, n_duplicates, n_lines - table.num_rows, n_twice, _days(table, contract), digest_file(path)
-    )
+        n_twice = n_read - len(rows.texts("customer_id").vocabulary)
+        fields = [f for f in prepared_schema(contract) if f.name.startswith(CONTACT_PREFIXES)]
+        if fields:
+            table = pa.table({name: _text(rows.texts(name)) for name in ("customer_id", *(f.name for f in fields))})
+            contact_file = _write(table, target / bucket_file(CONTACTS, bucket))
+    stored = {field.name: stored_column(rows.columns[field.name], field.type) for field in stored_schema(contract)}
+    file = _write(pa.table(stored), target / bucket_file(contract.name, bucket))
+    return FinishedBucket(file, contact_file, n_duplicates, n_grouped, n_twice, n_ties, _days(rows, contract))
+
+
+def _write(table: pa.Table, path: Path) -> StoredFile:
+    write_parquet(table, path, coded=[f.name for f in table.schema if pa.types.is_dictionary(f.type)])
+    return StoredFile(digest_file(path), table.num_rows)
+
+
+def _text(column: Coded) -> pa.Array:
+    return stored_column(column, pa.string()).cast(pa.string())
 
 
 def stored_schema(contract: TableContract) -> pa.Schema:
     """Return the columns of a bucket file: without contact data, grouping keys and the row hash."""
-    fields = [f for f in prepared_schema(contract) if not f.name.startswith((*CONTACT_PREFIXES, "group_"))]
-    if contract.kind != "customers" and not contract.known_at:
-        position = 1 + next(i for i, f in enumerate(fields) if f.name in {"occurred_at", "started_at"})
-        fields.insert(position, pa.field("known_at", TIME))
+    hidden = (*CONTACT_PREFIXES, GROUP_PREFIX, KEY_PREFIX)
+    fields = [f for f in prepared_schema(contract) if not f.name.startswith(hidden)]
+    if contract.key:
+        fields.insert(1 + [f.name for f in fields].index("known_at"), pa.field(SUPERSEDED, TIME))
     if contract.group:
         fields.append(pa.field(LATE_LINE, pa.bool_()))
     return pa.schema(fields)
 
 
-def _with_clocks(table: pa.Table, contract: TableContract) -> pa.Table:
-    """Fill the second clock: a row without ``known_at`` is known when it happens."""
-    if contract.kind == "customers":
-        return table
-    happened = table["started_at" if contract.kind == "spells" else "occurred_at"]
-    if "known_at" not in table.column_names:
-        return table.append_column("known_at", happened)
-    position = table.column_names.index("known_at")
-    return table.set_column(position, "known_at", pc.coalesce(table["known_at"], happened))
-
-
-def _sorted_unique(table: pa.Table, contract: TableContract) -> tuple[pa.Table, int]:
-    """Sort by (customer, time, known_at, content) and count exact copies once."""
-    keys = [table[ROW_HASH].to_numpy()]
-    for clock in ("known_at", "ended_at", "started_at", "occurred_at"):
-        if clock in table.column_names:
-            keys.append(pc.fill_null(table[clock].cast(pa.int64()), np.iinfo(np.int64).max).to_numpy())
+def _order(table: pa.Table, contract: TableContract) -> tuple[Int64s, int]:
+    """Sort by (customer, both clocks, content), exact copies counted once; returns rows and copies left out."""
+    clocks = () if contract.kind == "customers" else (contract.event_time, "known_at")
+    keys = _plain(table, [name for name in clocks if name in table.column_names])
+    if contract.kind == "spells":
+        # The end may lie ahead: among spells begun together, what was known at the start decides first.
+        keys += [_hash_at_start(table), *_plain(table, [n for n in ("ended_at",) if n in table.column_names])]
+    packed = np.stack([*keys, *_plain(table, [ROW_HASH])])
+    codes, n_codes = np.zeros(table.num_rows, dtype=np.int32), 1
     if contract.id:
-        keys.append(_customer_rank(table["customer_id"]))
-    order = np.lexsort(keys)
-    table = table.take(pa.array(order))
-    copies = np.ones(table.num_rows, dtype=bool)
-    copies[:1] = False
-    for key in keys:
-        sorted_key = key[order]
-        copies[1:] &= sorted_key[1:] == sorted_key[:-1]
-    if not contract.drop_duplicates or not copies.any():
-        return table, 0
-    return table.filter(pa.array(~copies)), int(copies.sum())
+        who = Rows({"customer_id": read_column(table["customer_id"])}).texts("customer_id")
+        codes, n_codes = who.codes, max(1, len(who.vocabulary))
+    order, is_copy = sorted_rows(codes, n_codes, packed)
+    if not contract.drop_duplicates or not is_copy.any():
+        return order, 0
+    return order[~is_copy], int(is_copy.sum())
 
 
-def _customer_rank(ids: pa.ChunkedArray) -> npt.NDArray[np.int64]:
-    coded = ids.combine_chunks().dictionary_encode()
-    rank = np.empty(len(coded.dictionary), dtype=np.int64)
-    rank[pc.sort_indices(coded.dictionary).to_numpy()] = np.arange(len(rank))
-    ranks: npt.NDArray[np.int64] = rank[coded.indices.to_numpy()]
-    return ranks
+def _plain(table: pa.Table, names: Sequence[str]) -> list[Int64s]:
+    rows = Rows({name: read_column(table[name]) for name in names})
+    return [rows.plain(name) for name in names]
 
 
-def _days(table: pa.Table, contract: TableContract) -> dict[int, int]:
-    """Return rows per UTC day, counted from the epoch; for spells their starts and ends."""
+def _hash_at_start(table: pa.Table) -> Int64s:
+    """Return a hash of what is known of each spell when it begins: all but its end and why it ended."""
+    later = {"customer_id", "ended_at", "end_reason", ROW_HASH}
+    names = [name for name in table.column_names if name not in later]
+    batch = pa.RecordBatch.from_arrays([table[name].combine_chunks() for name in names], names=names)
+    hashes: Int64s = hash_rows(batch).view(np.int64)
+    return hashes
+
+
+def _with_versions(rows: Rows, contract: TableContract) -> tuple[Rows, int]:
+    """Add until when each row counts; what never counted at any instant is left out."""
+    who, known = rows.texts("customer_id"), rows.plain("known_at")
+    key = combined([rows.texts(f"{KEY_PREFIX}{i}") for i in range(len(contract.key))])
+    until, n_ties = superseded_at(who.codes, len(who.vocabulary), key, known, rows.plain(ROW_HASH))
+    counts = np.flatnonzero(until > np.maximum(rows.plain(contract.event_time), known))
+    return rows.replaced(**{SUPERSEDED: until}).take(counts), n_ties
+
+
+def _grouped(rows: Rows, contract: TableContract) -> tuple[Rows, int]:
+    """Merge item lines; returns the events and how many lines went into others."""
+    who = rows.texts("customer_id")
+    if not len(who.codes):
+        return rows.replaced(**{LATE_LINE: np.empty(0, dtype=bool)}), 0
+    group = combined([rows.texts(f"{GROUP_PREFIX}{i}") for i in range(len(contract.group))])
+    events, n_groups = group_lines(rows, group, len(who.vocabulary), contract)
+    return events, len(who.codes) - n_groups - int(events.plain(LATE_LINE).sum())
+
+
+def _days(rows: Rows, contract: TableContract) -> dict[int, int]:
+    """Return rows per UTC day, counted from the epoch, of the newest versions; for spells their starts and ends."""
     counts: dict[int, int] = {}
     for clock in ("occurred_at", "started_at", "ended_at"):
-        if clock in table.column_names and contract.kind != "customers":
-            instants = table[clock].drop_null().cast(pa.int64()).to_numpy()
-            for day, n in zip(*np.unique(instants // DAY_US, return_counts=True), strict=True):
-                counts[int(day)] = counts.get(int(day), 0) + int(n)
+        if clock not in rows.columns:
+            continue
+        instants = rows.plain(clock)
+        is_newest = rows.plain(SUPERSEDED) == NEVER if contract.key else True
+        days = (instants // DAY_US)[(instants != NEVER) & is_newest]
+        low = int(days.min()) if len(days) else 0
+        if len(days) and int(days.max()) - low < 4 * len(days) + 100_000:
+            seen = np.bincount(days - low)
+            found = zip((np.flatnonzero(seen) + low).tolist(), seen[seen > 0].tolist(), strict=True)
+        else:
+            found = zip(*(part.tolist() for part in np.unique(days, return_counts=True)), strict=True)
+        for day, n in found:
+            counts[day] = counts.get(day, 0) + n
     return counts

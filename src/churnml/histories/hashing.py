@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numba
 import numpy as np
 import numpy.typing as npt
@@ -15,11 +13,21 @@ __all__ = ["bucket_of", "hash_column", "hash_rows"]
 UInt64s = npt.NDArray[np.uint64]
 
 _NULL = np.uint64(0x9E3779B97F4A7C15)
+_MIXED_NULL = np.uint64(0xE220A8397B1DCDAF)
 
 
 @numba.njit(cache=True, nogil=True)
-def _fnv1a(offsets: npt.NDArray[np.int64], data: npt.NDArray[np.uint8], out: UInt64s) -> None:
-    """FNV-1a of each string (Fowler, Noll, Vo), finished by the mixer of SplitMix64."""
+def _mix(values: UInt64s) -> None:
+    """Spread 64 bits in place: the finaliser of SplitMix64 (Steele, Lea, Flood 2014)."""
+    for i in range(values.shape[0]):
+        z = (values[i] ^ (values[i] >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+        z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+        values[i] = z ^ (z >> np.uint64(31))
+
+
+@numba.njit(cache=True, nogil=True)
+def _fnv1a(offsets: npt.NDArray[np.integer], data: npt.NDArray[np.uint8], out: UInt64s) -> None:
+    """FNV-1a of each string (Fowler, Noll, Vo)."""
     for i in range(offsets.shape[0] - 1):
         h = np.uint64(0xCBF29CE484222325)
         for k in range(offsets[i], offsets[i + 1]):
@@ -27,13 +35,15 @@ def _fnv1a(offsets: npt.NDArray[np.int64], data: npt.NDArray[np.uint8], out: UIn
         out[i] = h
 
 
-def _mix(values: UInt64s) -> UInt64s:
-    """Spread 64 bits: the finaliser of SplitMix64 (Steele, Lea, Flood 2014)."""
-    with np.errstate(over="ignore"):
-        z = (values ^ (values >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-        z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    mixed: UInt64s = z ^ (z >> np.uint64(31))
-    return mixed
+@numba.njit(cache=True, nogil=True)
+def _add_column(total: UInt64s, hashes: UInt64s, name: np.uint64) -> None:
+    """Add a column to the hash of each row: in any order of columns, and a missing value like a missing column."""
+    for i in range(total.shape[0]):
+        if hashes[i] != _MIXED_NULL:
+            z = ((hashes[i] ^ name) + _NULL) * np.uint64(0xBF58476D1CE4E5B9)  # a value may be its column's name
+            z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+            z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+            total[i] += z ^ (z >> np.uint64(31))
 
 
 def hash_column(column: pa.Array) -> UInt64s:
@@ -48,18 +58,28 @@ def hash_column(column: pa.Array) -> UInt64s:
     ndarray of uint64, shape (n,)
     """
     if pa.types.is_dictionary(column.type):
-        column = column.dictionary_decode()
+        return _hash_coded(column)
     out = np.empty(len(column), dtype=np.uint64)
     if pa.types.is_floating(column.type) or pa.types.is_integer(column.type) or pa.types.is_temporal(column.type):
         out[:] = _fixed_width(column)
     else:
-        text = _as_text(column)
-        offsets = np.frombuffer(text.buffers()[1], dtype=np.int64)[text.offset : text.offset + len(text) + 1]
-        data = text.buffers()[2]
-        _fnv1a(offsets, np.frombuffer(data, dtype=np.uint8) if data else np.empty(0, np.uint8), out)
+        text = column if pa.types.is_string(column.type) else _as_text(column)
+        width = np.int32 if pa.types.is_string(text.type) else np.int64
+        _, places, data = text.buffers()
+        offsets = np.frombuffer(places, dtype=width)[text.offset : text.offset + len(text) + 1] if len(text) else None
+        if offsets is not None:
+            _fnv1a(offsets, np.frombuffer(data, dtype=np.uint8) if data else np.empty(0, np.uint8), out)
     if column.null_count:
         out[pc.is_null(column).to_numpy(zero_copy_only=False)] = _NULL
-    return _mix(out)
+    _mix(out)
+    return out
+
+
+def _hash_coded(column: pa.DictionaryArray) -> UInt64s:
+    """Hash each value of the vocabulary once."""
+    vocabulary = np.append(hash_column(column.dictionary), _MIXED_NULL)
+    hashes: UInt64s = vocabulary[pc.fill_null(column.indices.cast(pa.int64()), len(vocabulary) - 1).to_numpy()]
+    return hashes
 
 
 def _as_text(column: pa.Array) -> pa.Array:
@@ -81,12 +101,11 @@ def _fixed_width(column: pa.Array) -> UInt64s:
     return bits
 
 
-def hash_rows(columns: Sequence[pa.Array]) -> UInt64s:
-    """Return one hash per row over all columns, in their order."""
-    total = np.zeros(len(columns[0]), dtype=np.uint64)
-    for column in columns:
-        with np.errstate(over="ignore"):
-            total = _mix(total * np.uint64(31) + hash_column(column))
+def hash_rows(batch: pa.RecordBatch) -> UInt64s:
+    """Return one hash per row over all columns by their names, in whatever order they stand."""
+    total = np.zeros(batch.num_rows, dtype=np.uint64)
+    for name, column in zip(batch.schema.names, batch.columns, strict=True):
+        _add_column(total, hash_column(column), hash_column(pa.array([name], pa.string()))[0])
     return total
 
 

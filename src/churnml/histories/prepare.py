@@ -5,7 +5,8 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from contextlib import ExitStack, closing
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +15,19 @@ import pyarrow as pa
 from churnml.histories.checks import Finding, Findings, Severity
 from churnml.histories.conform import ROW_HASH, Conformer
 from churnml.histories.contract import TableContract
+from churnml.histories.examine import examine
 from churnml.histories.finish import finish_bucket, stored_schema
 from churnml.histories.hashing import bucket_of, hash_rows
-from churnml.histories.readers import read_batches
+from churnml.histories.parts import Part
+from churnml.histories.profile import HistoryProfile
+from churnml.histories.sources import digest_of, entries_of, open_source
 from churnml.histories.spill import BucketSpill
+from churnml.histories.store import StoredFile
 from churnml.histories.usable import usable_rows
-from churnml.storage import digest_file, new_folder, resolve, write_json
-from churnml.timeline import us_to_iso
+from churnml.histories.versions import KeyOwners
+from churnml.progress import step
+from churnml.storage import new_folder, write_sealed_json
+from churnml.timeline import days_to_us, us_to_iso
 
 __all__ = ["Prepared", "prepare"]
 
@@ -50,13 +57,15 @@ def prepare(
     contracts: Sequence[TableContract],
     *,
     root: Path,
-    folder: str,
+    folder: str | None,
     target: Path,
     as_of: int,
     timezone: str,
+    database: str | None = None,
     required: Collection[str] = (),
     threads: int = 2,
     findings: Findings | None = None,
+    profile: HistoryProfile | None = None,
 ) -> Prepared:
     """Read every table once and write it as buckets of whole customers, sorted by customer and time.
 
@@ -65,19 +74,23 @@ def prepare(
     contracts : sequence of TableContract
     root : Path
         Project folder; ``folder`` lies inside it.
-    folder : str
-        Folder of the raw files, relative to ``root``.
+    folder : str or None
+        Folder of the raw files, relative to ``root``; None = the database.
     target : Path
         Folder to create: ``<table>/bucket-0000.parquet`` ..., ``_contacts/``, ``manifest.json`` last.
     as_of : int
         Rows that happened or became known later are not read (microseconds, UTC).
     timezone : str
         Of times without a zone.
+    database : str or None
+        Address without password, read where there is no folder.
     required : collection of str
         Tables that must have rows.
     threads : int
     findings : Findings, optional
         Receives what is found, also where an error follows.
+    profile : HistoryProfile, optional
+        Receives what was seen while reading; its ``as_of`` and zone are those given here.
 
     Raises
     ------
@@ -86,47 +99,51 @@ def prepare(
     EnvironmentFault
         If the target cannot be written.
     """
-    source = resolve(folder, root=root, key="histories.folder")
-    paths = {c.name: resolve(c.file, root=source, key=f"histories.tables.{c.name}.file") for c in contracts}
-    n_buckets = _bucket_count([p for p in paths.values() if p.is_file()])
     done = Prepared(findings if findings is not None else Findings())
+    profile = profile if profile is not None else HistoryProfile(as_of, timezone)
     tables: dict[str, Any] = {}
-    with new_folder(target) as temp:
+    with open_source(root=root, folder=folder, database=database) as source, new_folder(target) as temp:
+        parts = {contract.name: source.parts(contract) for contract in contracts}
+        scopes = frozenset(name for c in contracts if c.kind in {"spells", "customers"} for name in c.categories)
+        n_buckets = _bucket_count([part for each in parts.values() for part in each])
         for contract in contracts:
             tables[contract.name] = _prepare_table(
                 contract,
-                paths[contract.name],
+                parts[contract.name],
                 temp,
                 n_buckets,
                 as_of=as_of,
                 timezone=timezone,
                 threads=threads,
                 required=contract.name in required,
+                scopes=scopes,
                 into=done,
+                profile=profile,
             )
+        found_holes = examine(profile, done.findings, required=required)
         done.findings.raise_errors()
         done.manifest = {
             "as_of": us_to_iso(as_of),
             "as_of_us": as_of,
-            "folder": source.relative_to(root).as_posix(),
+            "folder": folder,
+            "holes": [asdict(hole) for hole in found_holes],
             "n_buckets": n_buckets,
             "tables": tables,
         }
-        write_json(done.manifest, temp / "manifest.json")
+        write_sealed_json(done.manifest, temp / "manifest.json")
     return done
 
 
-def _bucket_count(paths: Sequence[Path]) -> int:
+def _bucket_count(parts: Sequence[Part]) -> int:
     """Return a power of two so that a bucket's rows stay near 64 MB in memory."""
-    expansion = {".parquet": 6, ".csv": 1}
-    size = sum(path.stat().st_size * expansion.get(path.suffix, 1) for path in paths)
+    size = sum(part.plain_bytes for part in parts)
     wanted = max(4, -(-size // _BUCKET_BYTES))
     return min(_MAX_BUCKETS, 1 << (wanted - 1).bit_length())
 
 
 def _prepare_table(
     contract: TableContract,
-    path: Path,
+    parts: Sequence[Part],
     target: Path,
     n_buckets: int,
     *,
@@ -134,42 +151,79 @@ def _prepare_table(
     timezone: str,
     threads: int,
     required: bool,
+    scopes: Collection[str],
     into: Prepared,
+    profile: HistoryProfile,
 ) -> dict[str, Any]:
     buckets = 1 if contract.kind == "calendar" else n_buckets
-    conformer = Conformer(contract, timezone, into.findings)
-    with tempfile.TemporaryDirectory(prefix=".spill-", dir=target) as spill_folder:
-        spill = BucketSpill(Path(spill_folder), n_buckets=buckets)
-        for raw in read_batches(path, contract):
-            row_hash = hash_rows(raw.columns)
-            batch = conformer.conform(raw).append_column(ROW_HASH, pa.array(row_hash))
-            batch = usable_rows(batch, contract, as_of=as_of, findings=into.findings, n_before=conformer.n_rows)
-            spill.add(batch, bucket_of(batch["customer_id"], n_buckets=buckets) if contract.id else None)
-        with ThreadPoolExecutor(threads) as pool:
-            done = list(pool.map(lambda b: finish_bucket(spill.take(b), contract, target, b), range(buckets)))
-    kept = sum(d.n_rows for d in done)
+    n_read, n_shared = 0, 0
+    with ExitStack() as stack:
+        spill_folder = stack.enter_context(tempfile.TemporaryDirectory(prefix=".spill-", dir=target))
+        spill = stack.enter_context(closing(BucketSpill(Path(spill_folder), n_buckets=buckets)))
+        owners = stack.enter_context(closing(_owners(contract, target, n_buckets, stack)))
+        with step(f"read {contract.name}", unit="rows") as advance:
+            for part in parts:
+                conformer = Conformer(part.contract, timezone, into.findings, scopes)
+                profile.of(contract).expect(part.contract.file)
+                for raw in part.batches():
+                    batch = conformer.conform(raw)
+                    profile.of(contract).see(part.contract, batch, raw)
+                    batch = batch.append_column(ROW_HASH, pa.array(hash_rows(raw)))
+                    batch = usable_rows(
+                        batch, part.contract, as_of=as_of, findings=into.findings, n_before=conformer.n_rows
+                    )
+                    spill.add(batch, bucket_of(batch["customer_id"], n_buckets=buckets) if contract.id else None)
+                    owners.see(batch)
+                    advance(raw.num_rows)
+                n_read += conformer.n_rows
+                if not conformer.n_rows and len(parts) > 1:
+                    place = contract.name, part.contract.file, contract.time or contract.id
+                    into.findings.add(Finding("data.file_empty", "warning", *place, 1, 0))
+                for finding in part.findings():
+                    into.findings.add(finding)
+        n_shared = owners.count_shared()
+        with ThreadPoolExecutor(threads) as pool, step(f"sort {contract.name}", buckets, unit="buckets") as advance:
+            done = []
+            for finished in pool.map(lambda b: finish_bucket(spill.take(b), contract, target, b), range(buckets)):
+                done.append(finished)
+                advance(1)
+    kept = sum(d.stored.n_rows for d in done)
     into.n_rows[contract.name] = kept
-    found: tuple[tuple[str, Severity, int], ...] = (
-        ("data.duplicates", "info", sum(d.n_duplicates for d in done)),
-        ("data.grouped_lines", "info", sum(d.n_grouped for d in done)),
-        ("data.customer_twice", "error", sum(d.n_twice for d in done)),
-        ("data.no_rows", "error" if required else "warning", int(kept == 0)),
+    keyed = contract.key[0] if contract.key else ""
+    found: tuple[tuple[str, Severity, str, int], ...] = (
+        ("data.duplicates", "info", contract.id, sum(d.n_duplicates for d in done)),
+        ("data.grouped_lines", "info", contract.id, sum(d.n_grouped for d in done)),
+        ("data.customer_twice", "error", contract.id, sum(d.n_twice for d in done)),
+        ("data.version_ties", "warning", keyed, sum(d.n_ties for d in done)),
+        ("data.key_two_customers", "error", keyed, n_shared),
+        ("data.no_rows", "error" if required else "warning", contract.time or contract.id, int(kept == 0)),
     )
-    for rule, severity, count in found:
-        column = contract.id if rule != "data.no_rows" else contract.time or contract.id
-        into.findings.add(Finding(rule, severity, contract.name, contract.file, column, count, conformer.n_rows))
+    for rule, severity, column, count in found:
+        into.findings.add(Finding(rule, severity, contract.name, contract.file, column, count, n_read))
     return {
         "kind": contract.kind,
         "file": contract.file,
-        "source_digest": digest_file(path),
+        "source_digest": digest_of(parts),
+        "parts": entries_of(parts),
         "n_rows": kept,
         "days": _merge_days([d.days for d in done]),
         "columns": {f.name: str(f.type) for f in stored_schema(contract)},
         "categories": list(contract.categories),
         "numbers": list(contract.numbers),
         "has_amount": bool(contract.amount),
-        "digests": [d.digest for d in done],
+        "latency_us": days_to_us(contract.latency_days),
+        "files": [_entry(d.stored) for d in done],
+        "contact_files": [_entry(d.contacts) for d in done if d.contacts],
     }
+
+
+def _owners(contract: TableContract, target: Path, n_parts: int, stack: ExitStack) -> KeyOwners:
+    folder = stack.enter_context(tempfile.TemporaryDirectory(prefix=".spill-", dir=target))
+    return KeyOwners(Path(folder), n_keys=len(contract.key), n_parts=n_parts)
+
+
+def _entry(stored: StoredFile) -> dict[str, Any]:
+    return {"sha256": stored.digest, "rows": stored.n_rows}
 
 
 def _merge_days(parts: Sequence[Mapping[int, int]]) -> list[list[int]]:

@@ -2,181 +2,181 @@
 
 from __future__ import annotations
 
-import codecs
-import csv
-from collections import Counter
-from collections.abc import Iterator, Sequence
+import errno
+from collections.abc import Iterator
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 
-from churnml.errors import DataError, did_you_mean
-from churnml.histories.contract import CsvDialect, TableContract
+from churnml.histories.bad_line import first_bad_line
+from churnml.histories.checks import Finding
+from churnml.histories.contract import TableContract
+from churnml.histories.csv_stream import MAX_LINE_BYTES, CsvFault, CsvStream
+from churnml.histories.parts import Part, damaged, unreadable
+from churnml.histories.sidecar import Sidecar
+from churnml.storage import digest_file
 
-__all__ = ["read_batches"]
+__all__ = ["CsvPart", "ParquetPart", "open_part"]
 
 _BATCH_ROWS = 262_144
-_BLOCK_BYTES = 8 << 20
+_BUFFER_BYTES = 4 << 20
+_BLOCK_BYTES = MAX_LINE_BYTES
+"""Arrow reads a row that is no longer than a block wherever in the file it stands."""
+_EXPANSION = 6
+"""About how much larger rows are in memory than in a compressed file."""
+_ENVIRONMENT = {errno.EACCES, errno.EPERM, errno.EIO, errno.EMFILE, errno.ENFILE}
+_UNREADABLE = "not readable with the declared dialect"
 
 
-def read_batches(path: Path, contract: TableContract) -> Iterator[pa.RecordBatch]:
-    """Yield all columns of a file in batches, after checking that the contract's columns are there.
+def open_part(path: Path, contract: TableContract, *, sidecar: Sidecar | None = None) -> Part:
+    """Open a file of a table and read its header.
 
     Parameters
     ----------
     path : Path
-        Literal path of a ``.parquet`` or ``.csv`` file.
+        Literal path of a ``.parquet``, ``.csv`` or ``.csv.gz`` file.
     contract : TableContract
-        Its columns and, for CSV, its dialect. CSV columns come as text; Parquet columns as stored.
+        With the file's name as its ``file``, and for CSV the dialect.
+    sidecar : Sidecar, optional
+        What the file should hold.
 
     Raises
     ------
     DataError
-        If the file is absent, damaged, not in the declared encoding, lacks a column or names one twice.
+        If the file is damaged, not in the declared encoding, or names a column twice.
     """
-    if not path.is_file():
-        raise DataError(
-            "file not found",
-            rule="data.file_missing",
-            file=contract.file,
-            column=f"histories.tables.{contract.name}.file",
-            next_step=_nearest_file(path),
-        )
-    if path.suffix == ".parquet":
-        yield from _parquet_batches(path, contract)
-    else:
-        yield from _csv_batches(path, contract)
+    kind = ParquetPart if path.suffix.lower() == ".parquet" else CsvPart
+    return kind(path, contract, sidecar)
 
 
-def _nearest_file(path: Path) -> str:
-    names = sorted(p.name for p in path.parent.glob("*") if p.suffix in {".csv", ".parquet"})
-    return did_you_mean(path.name, names) or "Put it there, or correct the name in params.yaml."
+class _FilePart(Part):
+    def __init__(
+        self, path: Path, contract: TableContract, sidecar: Sidecar | None, schema: pa.Schema, *, expansion: int
+    ) -> None:
+        n_bytes = path.stat().st_size
+        super().__init__(contract, schema, n_bytes=n_bytes, plain_bytes=n_bytes * expansion)
+        self.path = path
+        self._sidecar = sidecar
+        self._read_digest: str | None = None
+
+    @property
+    def digest(self) -> str:
+        """Return the SHA-256 of the file's bytes."""
+        return self._read_digest or digest_file(self.path)
+
+    def batches(self) -> Iterator[pa.RecordBatch]:
+        """Yield all rows, then hold the file against its manifest; raises as :meth:`Part.batches`."""
+        self._read_digest = None
+        yield from super().batches()
+        self._read_digest = self.digest
+        if self._sidecar is not None:
+            self._sidecar.check(self.name, n_rows=self.n_rows, digest=self._read_digest)
 
 
-def _check_header(names: Sequence[str], contract: TableContract) -> None:
-    twice = [name for name, n in Counter(names).items() if n > 1]
-    if twice or any(not name.strip() for name in names):
-        raise DataError(
-            "the header names a column twice or leaves a name empty",
-            rule="data.header",
-            file=contract.file,
-            line=1,
-            column=twice[0] if twice else None,
-            count=max(len(twice), 1),
-            next_step="Give every column a name of its own.",
-        )
-    missing = [name for name in contract.columns if name not in names]
-    if missing:
-        hints = [hint for hint in (did_you_mean(name, names) for name in missing) if hint]
-        raise DataError(
-            f"no such column{'s' if len(missing) > 1 else ''} in the file ({', '.join(missing)})",
-            rule="data.column_missing",
-            file=contract.file,
-            line=1,
-            column=missing[0],
-            count=len(missing),
-            next_step=" ".join(hints) or f"Correct histories.tables.{contract.name} in params.yaml.",
-        )
+class ParquetPart(_FilePart):
+    """A Parquet file; page checksums are verified, and folder names stand for nothing."""
 
+    def __init__(self, path: Path, contract: TableContract, sidecar: Sidecar | None = None) -> None:
+        self._path, self._contract = path, contract
+        with self._open() as source:
+            schema = source.schema_arrow
+        super().__init__(path, contract, sidecar, schema, expansion=_EXPANSION)
 
-def _parquet_batches(path: Path, contract: TableContract) -> Iterator[pa.RecordBatch]:
-    try:
-        with pq.ParquetFile(path, page_checksum_verification=True) as source:
-            _check_header(source.schema_arrow.names, contract)
-            for batch in source.iter_batches(batch_size=_BATCH_ROWS):
-                batch.validate(full=True)
-                yield batch
-    except pa.ArrowMemoryError as error:
-        raise MemoryError from error
-    except (pa.ArrowException, OSError) as error:
-        raise _damaged(contract, "damaged or no Parquet file") from error
-
-
-def _damaged(contract: TableContract, problem: str, line: int | None = None) -> DataError:
-    return DataError(
-        problem,
-        rule="data.damaged",
-        file=contract.file,
-        line=line,
-        count=1,
-        next_step="Deliver the file again, or correct the csv block of this table in params.yaml.",
-    )
-
-
-def _csv_batches(path: Path, contract: TableContract) -> Iterator[pa.RecordBatch]:
-    names = _csv_header(path, contract)
-    _check_header(names, contract)
-    _check_quotes(path, contract)
-    dialect = contract.csv
-    if _is_header_only(path):
-        return
-    try:
-        with pacsv.open_csv(
-            path,
-            read_options=pacsv.ReadOptions(encoding=dialect.encoding, block_size=_BLOCK_BYTES, use_threads=True),
-            parse_options=pacsv.ParseOptions(delimiter=dialect.delimiter, newlines_in_values=True),
-            convert_options=pacsv.ConvertOptions(
-                column_types=dict.fromkeys(names, pa.string()),
-                null_values=list(dialect.null_values),
-                strings_can_be_null=True,
-                quoted_strings_can_be_null=True,
-            ),
-        ) as reader:
-            yield from reader
-    except pa.ArrowMemoryError as error:
-        raise MemoryError from error
-    except (pa.ArrowException, UnicodeError) as error:
-        # Arrow's own text quotes the row: find the place again and say only that.
-        problem, line = _first_bad_line(path, dialect, n_columns=len(names))
-        raise _damaged(contract, problem, line) from error
-
-
-def _is_header_only(path: Path) -> bool:
-    """Return whether nothing follows the first line, which Arrow takes for a damaged file."""
-    with path.open("rb") as stream:
-        stream.readline()
-        return not stream.read(1024).strip()
-
-
-def _check_quotes(path: Path, contract: TableContract) -> None:
-    """Refuse an odd number of quotes: the last one would swallow every row after it."""
-    one, two = ('"'.encode(contract.csv.encoding), '""'.encode(contract.csv.encoding))
-    quote = one[-(len(two) - len(one)) :]  # without a byte-order mark
-    with path.open("rb") as stream:
-        n_quotes = sum(block.count(quote) for block in iter(lambda: stream.read(_BLOCK_BYTES), b""))
-    if n_quotes % 2:
-        problem, line = _first_bad_line(path, contract.csv, n_columns=None)
-        known = problem.startswith("a quote")
-        raise _damaged(contract, "a quote is not closed", line if known else None)
-
-
-def _csv_header(path: Path, contract: TableContract) -> list[str]:
-    encoding = contract.csv.encoding
-    codec = "utf-8-sig" if codecs.lookup(encoding).name == "utf-8" else encoding
-    try:
-        with path.open(encoding=codec, newline="") as stream:
-            return next(csv.reader(stream, delimiter=contract.csv.delimiter, strict=True), [])
-    except (UnicodeError, csv.Error) as error:
-        problem, line = _first_bad_line(path, contract.csv, n_columns=None)
-        raise _damaged(contract, problem, line) from error
-
-
-def _first_bad_line(path: Path, dialect: CsvDialect, *, n_columns: int | None) -> tuple[str, int | None]:
-    """Say what is wrong with a CSV file and on which line, without quoting it."""
-    with path.open("rb") as stream:
-        for number, raw in enumerate(stream, start=1):
-            try:
-                raw.decode(dialect.encoding)
-            except UnicodeError:
-                return f"not in the declared encoding ({dialect.encoding})", number
-    with path.open(encoding=dialect.encoding, newline="") as text:
-        rows = csv.reader(text, delimiter=dialect.delimiter, strict=True)
+    def _open(self) -> pq.ParquetFile:
         try:
-            for row in rows:
-                if row and n_columns is not None and len(row) != n_columns:
-                    return f"{len(row)} cells where the header has {n_columns}", rows.line_num
-        except csv.Error:
-            return "a quote is not closed or a cell is not well formed", rows.line_num
-    return "not readable with the declared dialect", None
+            # Read ahead, Arrow would keep every byte of the file in memory until it is closed.
+            return pq.ParquetFile(
+                self._path, page_checksum_verification=True, pre_buffer=False, buffer_size=_BUFFER_BYTES
+            )
+        except (pa.ArrowException, OSError) as error:
+            raise self._fault(error) from error
+
+    def _fault(self, error: Exception) -> Exception:
+        if isinstance(error, pa.ArrowMemoryError):
+            return MemoryError()
+        if isinstance(error, OSError) and error.errno in _ENVIRONMENT:
+            return unreadable(self._contract, error)
+        return damaged(self._contract, "damaged or no Parquet file")
+
+    def _read(self) -> Iterator[pa.RecordBatch]:
+        with self._open() as source:
+            batches = source.iter_batches(batch_size=_BATCH_ROWS)
+            while True:
+                try:
+                    batch = next(batches, None)
+                    if batch is None:
+                        return
+                    batch.validate(full=True)
+                except (pa.ArrowException, OSError) as error:
+                    raise self._fault(error) from error
+                yield batch
+
+
+class CsvPart(_FilePart):
+    """A CSV file in the declared dialect; every column is text until the contract types it."""
+
+    def __init__(self, path: Path, contract: TableContract, sidecar: Sidecar | None = None) -> None:
+        self._path, self._contract = path, contract
+        with self._open() as stream:
+            schema = pa.schema([(name, pa.string()) for name in stream.header])
+        self._is_unfinished = False
+        expansion = _EXPANSION if path.suffix.lower() == ".gz" else 1
+        super().__init__(path, contract, sidecar, schema, expansion=expansion)
+
+    def findings(self) -> list[Finding]:
+        """Say where the last row may have been cut: a shorter last cell looks like any other."""
+        if not self._is_unfinished:
+            return []
+        place = (self._contract.name, self.name, self._contract.id or self._contract.time)
+        return [Finding("data.unfinished_line", "warning", *place, 1, self.n_rows, self.n_rows)]
+
+    def _open(self) -> CsvStream:
+        try:
+            return CsvStream(self._path, self._contract.csv)
+        except (CsvFault, UnicodeError, OSError) as fault:
+            raise self._fault(fault) from fault
+
+    def _fault(self, fault: Exception | None) -> Exception:
+        """Return the error to raise: what a second look finds, since Arrow's own text quotes the row."""
+        if isinstance(fault, OSError):
+            return unreadable(self._contract, fault)
+        n_columns = len(self.schema) if hasattr(self, "schema") else None
+        words = str(fault) if isinstance(fault, CsvFault) else _UNREADABLE
+        bad = first_bad_line(self._path, self._contract.csv, n_columns=n_columns)
+        return damaged(self._contract, *(bad or (words, None)))
+
+    def _read(self) -> Iterator[pa.RecordBatch]:
+        with self._open() as stream:
+            if stream.header != self.schema.names:
+                raise damaged(self._contract, "changed while it was read")
+            yield from self._rows(stream)
+            if stream.has_odd_quotes:  # the last one may have swallowed every row after it
+                bad = first_bad_line(self._path, self._contract.csv, n_columns=len(self.schema))
+                if bad is not None:
+                    raise damaged(self._contract, *bad)
+            self._read_digest = stream.digest
+            self._is_unfinished = stream.is_unfinished and self.n_rows > 0
+
+    def _rows(self, stream: CsvStream) -> Iterator[pa.RecordBatch]:
+        dialect = self._contract.csv
+        try:
+            if not stream.has_rows():
+                return
+            with pacsv.open_csv(
+                stream,
+                read_options=pacsv.ReadOptions(block_size=_BLOCK_BYTES, column_names=self.schema.names),
+                parse_options=pacsv.ParseOptions(delimiter=dialect.delimiter, newlines_in_values=True),
+                convert_options=pacsv.ConvertOptions(
+                    column_types=self.schema,
+                    null_values=list(dialect.null_values),
+                    strings_can_be_null=True,
+                    quoted_strings_can_be_null=True,
+                ),
+            ) as reader:
+                yield from reader
+        except pa.ArrowMemoryError as error:
+            raise MemoryError from error
+        except (pa.ArrowException, CsvFault, UnicodeError, OSError) as error:
+            raise self._fault(stream.fault) from error

@@ -1,4 +1,4 @@
-"""Rows on their way to their bucket: kept in memory up to a limit, then in private files."""
+"""Rows on their way to their bucket: kept in memory up to a limit, then appended to one private file a bucket."""
 
 from __future__ import annotations
 
@@ -10,9 +10,11 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from churnml.histories.sorting import by_code
+
 __all__ = ["BucketSpill"]
 
-_LIMIT_BYTES = 256 << 20
+_LIMIT_BYTES = 96 << 20
 
 
 class BucketSpill:
@@ -32,17 +34,16 @@ class BucketSpill:
         self._limit_bytes = limit_bytes
         self._held: list[list[pa.RecordBatch]] = [[] for _ in range(n_buckets)]
         self._held_bytes = 0
-        self._n_parts = [0] * n_buckets
+        self._streams: dict[int, tuple[pa.OSFile, pa.RecordBatchStreamWriter]] = {}
 
-    def add(self, batch: pa.RecordBatch, bucket: npt.NDArray[np.int64] | None) -> None:
+    def add(self, batch: pa.RecordBatch, bucket: npt.NDArray[np.integer] | None) -> None:
         """Add rows; ``bucket`` names the bucket of each, None puts all into the first."""
         if bucket is None or len(self._held) == 1:
             self._held[0].append(batch)
         else:
-            order = np.argsort(bucket, kind="stable")
+            order, edges = by_code(bucket, len(self._held))
             batch = batch.take(pa.array(order))
-            edges = np.searchsorted(bucket[order], np.arange(len(self._held) + 1))
-            for number, (low, high) in enumerate(pairwise(edges)):
+            for number, (low, high) in enumerate(pairwise(edges.tolist())):
                 if high > low:
                     self._held[number].append(batch.slice(low, high - low))
         self._held_bytes += batch.nbytes
@@ -51,28 +52,33 @@ class BucketSpill:
 
     def take(self, bucket: int) -> pa.Table | None:
         """Return all rows of a bucket, or None where it has none, and forget them."""
-        parts = []
-        for part in range(self._n_parts[bucket]):
-            with pa.OSFile(str(self._path(bucket, part))) as stream, pa.ipc.open_file(stream) as source:
-                parts.append(source.read_all())
-            self._path(bucket, part).unlink()
-        if self._held[bucket]:
-            parts.append(pa.Table.from_batches(self._held[bucket]))
-            self._held[bucket] = []
-        return pa.concat_tables(parts) if parts else None
+        parts: list[pa.RecordBatch] = []
+        if bucket in self._streams:
+            for stream in reversed(self._streams.pop(bucket)):
+                stream.close()
+            with pa.memory_map(str(self._path(bucket))) as stream, pa.ipc.open_stream(stream) as source:
+                parts += source
+            self._path(bucket).unlink()  # what has been mapped stays readable
+        parts += self._held[bucket]
+        self._held[bucket] = []
+        return pa.Table.from_batches(parts) if parts else None
 
-    def _path(self, bucket: int, part: int) -> Path:
-        return self._folder / f"{bucket:04d}-{part:05d}.arrow"
+    def close(self) -> None:
+        """Close what is still open; the files stay for the folder's owner to remove."""
+        for bucket in list(self._streams):
+            for stream in reversed(self._streams.pop(bucket)):
+                stream.close()
+
+    def _path(self, bucket: int) -> Path:
+        return self._folder / f"{bucket:04d}.arrow"
 
     def _flush(self) -> None:
         for bucket, batches in enumerate(self._held):
-            if not batches:
-                continue
-            path = self._path(bucket, self._n_parts[bucket])
-            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
-            with pa.OSFile(str(path), "wb") as stream, pa.ipc.new_file(stream, batches[0].schema) as sink:
-                for batch in batches:
-                    sink.write_batch(batch)
-            self._n_parts[bucket] += 1
+            if batches and bucket not in self._streams:
+                os.close(os.open(self._path(bucket), os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+                sink = pa.OSFile(str(self._path(bucket)), "wb")
+                self._streams[bucket] = sink, pa.ipc.new_stream(sink, batches[0].schema)
+            for batch in batches:
+                self._streams[bucket][1].write_batch(batch)
             self._held[bucket] = []
         self._held_bytes = 0

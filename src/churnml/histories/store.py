@@ -1,21 +1,50 @@
-"""Prepared histories as the stages open them: whole customers by bucket, sorted by (customer, time)."""
+"""Prepared histories as the stages open them: whole customers by bucket, sorted by (customer, time).
+
+Each file is read once, its SHA-256 compared with the manifest's, and what is parsed are those same bytes.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from churnml.errors import TimeContractError
-from churnml.storage import read_json, read_parquet
+from churnml.storage import open_parquet, read_bytes, read_sealed_json
 from churnml.timeline import DAY_US, us_to_iso
 
-__all__ = ["History", "TableInfo", "check_reaches_as_of", "open_history"]
+__all__ = [
+    "CONTACTS",
+    "History",
+    "StoredFile",
+    "TableInfo",
+    "as_text",
+    "bucket_file",
+    "check_reaches_as_of",
+    "open_history",
+]
+
+CONTACTS = "_contacts"
+"""Folder of contact data and consent: for lists, never for features."""
+
+
+def bucket_file(folder: str, bucket: int) -> str:
+    """Return the name of a bucket's file inside the store."""
+    return f"{folder}/bucket-{bucket:04d}.parquet"
+
+
+@dataclass(frozen=True, slots=True)
+class StoredFile:
+    """What the manifest says of one file: its SHA-256 and how many rows it holds."""
+
+    digest: str
+    n_rows: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +62,10 @@ class TableInfo:
     source_digest: str
     day: npt.NDArray[np.int64]
     rows_per_day: npt.NDArray[np.int64]
+    files: tuple[StoredFile, ...] = ()
+    contact_files: tuple[StoredFile, ...] = ()
+    latency_us: int = 0
+    sources: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def first_us(self) -> int:
@@ -57,16 +90,42 @@ class History:
         Microseconds, UTC; no row happened or became known later.
     n_buckets : int
     tables : mapping of str to TableInfo
+    holes : tuple of (table, from_us, to_us)
+        Stretches ``[from_us, to_us)`` that lack their rows, known and borne: silence in them says nothing.
     """
 
     folder: Path
     as_of: int
     n_buckets: int
     tables: Mapping[str, TableInfo]
+    holes: tuple[tuple[str, int, int], ...] = ()
 
-    def read(self, table: str, bucket: int) -> pa.Table:
-        """Return one bucket of a table, sorted by (customer, time); a calendar has only bucket 0."""
-        return read_parquet(self.folder / table / f"bucket-{bucket:04d}.parquet")
+    def open(self, table: str, bucket: int) -> pq.ParquetFile:
+        """Open one bucket of a table, digest verified; a calendar has only bucket 0.
+
+        Raises
+        ------
+        DataError
+            If the file is absent, cut, altered or another one.
+        """
+        return self._open(table, bucket, self.tables[table].files[bucket])
+
+    def _open(self, folder: str, bucket: int, stored: StoredFile) -> pq.ParquetFile:
+        name = bucket_file(folder, bucket)
+        return open_parquet(read_bytes(self.folder / name, name=name, digest=stored.digest), name=name)
+
+    def read(self, table: str, bucket: int, columns: Sequence[str] | None = None) -> pa.Table:
+        """Return one bucket of a table as stored, texts as text, sorted by (customer, time).
+
+        Parameters
+        ----------
+        table : str
+        bucket : int
+        columns : sequence of str, optional
+            None = all.
+        """
+        with self.open(table, bucket) as source:
+            return as_text(source.read(columns=None if columns is None else list(columns), use_threads=False))
 
     def of_kind(self, kind: str) -> list[TableInfo]:
         """Return the tables of a kind, by name."""
@@ -74,13 +133,17 @@ class History:
 
     def contacts(self) -> pa.Table | None:
         """Return contact data and consent of all customers, or None where the contract declares none."""
-        paths = sorted((self.folder / "_contacts").glob("bucket-*.parquet"))
-        return pa.concat_tables([read_parquet(path) for path in paths]) if paths else None
+        parts = []
+        for info in self.of_kind("customers"):
+            for bucket, stored in enumerate(info.contact_files):
+                with self._open(CONTACTS, bucket, stored) as source:
+                    parts.append(source.read(use_threads=False))
+        return pa.concat_tables(parts) if parts else None
 
     @property
     def digests(self) -> dict[str, str]:
-        """Return the SHA-256 of each source file."""
-        return {info.file: info.source_digest for info in self.tables.values()}
+        """Return the SHA-256 of what was read of each table."""
+        return {info.name: info.source_digest for info in self.tables.values()}
 
 
 def open_history(folder: Path) -> History:
@@ -91,9 +154,10 @@ def open_history(folder: Path) -> History:
     DataError
         If the folder is incomplete or damaged.
     """
-    manifest = read_json(folder / "manifest.json")
+    manifest = read_sealed_json(folder / "manifest.json")
     tables = {name: _table_info(name, entry) for name, entry in manifest["tables"].items()}
-    return History(folder, manifest["as_of_us"], manifest["n_buckets"], tables)
+    holes = tuple((hole["table"], hole["from_us"], hole["to_us"]) for hole in manifest["holes"])
+    return History(folder, manifest["as_of_us"], manifest["n_buckets"], tables, holes)
 
 
 def _table_info(name: str, entry: Mapping[str, Any]) -> TableInfo:
@@ -110,13 +174,30 @@ def _table_info(name: str, entry: Mapping[str, Any]) -> TableInfo:
         source_digest=entry["source_digest"],
         day=days[:, 0],
         rows_per_day=days[:, 1],
+        files=_files(entry["files"]),
+        contact_files=_files(entry["contact_files"]),
+        latency_us=entry["latency_us"],
+        sources={part["file"]: part["sha256"] for part in entry["parts"]},
     )
+
+
+def _files(entries: Sequence[Mapping[str, Any]]) -> tuple[StoredFile, ...]:
+    return tuple(StoredFile(entry["sha256"], entry["rows"]) for entry in entries)
+
+
+def as_text(table: pa.Table) -> pa.Table:
+    """Return a table with its coded columns as plain text."""
+    for position, column in enumerate(table.schema):
+        if pa.types.is_dictionary(column.type):
+            table = table.set_column(position, column.name, table.column(position).cast(pa.string()))
+    return table
 
 
 def check_reaches_as_of(history: History, *, table: str) -> None:
     """Refuse an ``as_of`` that lies beyond the data: silence there would be taken for churn.
 
-    The table may end before ``as_of`` by the longest pause it ever made, plus one day.
+    The table may end before ``as_of`` by the longest pause it ever made and the time its rows take to become known,
+    plus one day.
 
     Raises
     ------
@@ -127,7 +208,7 @@ def check_reaches_as_of(history: History, *, table: str) -> None:
     # Sentinel dates long before the history would make every pause look usual.
     pauses = np.diff(info.day[info.day * DAY_US >= info.first_us])
     longest_days = int(pauses.max()) if len(pauses) else 1
-    pause_days = history.as_of // DAY_US - int(info.day[-1])
+    pause_days = (history.as_of - info.latency_us) // DAY_US - int(info.day[-1])
     if pause_days > longest_days + 1:
         raise TimeContractError(
             f"the last row is {pause_days:,} days before histories.as_of ({us_to_iso(history.as_of)}); the longest "

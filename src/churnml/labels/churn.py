@@ -12,8 +12,9 @@ import pyarrow.compute as pc
 
 from churnml.errors import DataError
 from churnml.histories.bucket import Bucket
+from churnml.labels.windows import any_in_window
 from churnml.snapshots.population import ChurnDefinition
-from churnml.timeline import OutcomeWindow
+from churnml.timeline import DAY_US, NEVER, OutcomeWindow
 
 __all__ = ["CENSORED", "churn_labels", "static_labels"]
 
@@ -22,19 +23,6 @@ Int8s = npt.NDArray[np.int8]
 Bools = npt.NDArray[np.bool_]
 CENSORED = -1
 """The label of a snapshot whose outcome cannot be known; such rows are counted and not learned from."""
-
-
-@numba.njit(cache=True, nogil=True)
-def _any_in_window(
-    offsets: Int64s, occurred: Int64s, counts: Bools, customer: Int64s, opens: Int64s, closes: Int64s, out: Bools
-) -> None:
-    """Write for each snapshot whether a counted row lies in ``(opens, closes]``."""
-    for r in range(customer.shape[0]):
-        i = customer[r]
-        for k in range(offsets[i], offsets[i + 1]):
-            if counts[k] and opens[r] < occurred[k] <= closes[r]:
-                out[r] = True
-                break
 
 
 @numba.njit(cache=True, nogil=True)
@@ -52,7 +40,9 @@ def _any_hidden(
     for r in range(customer.shape[0]):
         i = customer[r]
         for k in range(offsets[i], offsets[i + 1]):
-            if counts[k] and occurred[k] <= opens[r] and usable_from[k] > dates[r]:
+            if occurred[k] > opens[r]:
+                break
+            if counts[k] and usable_from[k] > dates[r]:
                 out[r] = True
                 break
 
@@ -62,6 +52,7 @@ def _spell_outcome(
     offsets: Int64s,
     started: Int64s,
     ended: Int64s,
+    counts: Bools,
     is_churn_end: Bools,
     customer: Int64s,
     dates: Int64s,
@@ -70,31 +61,45 @@ def _spell_outcome(
     grace: int,
     out: Int8s,
 ) -> None:
-    """Follow the cover in force at each date to its end; a start within grace of an end continues it."""
+    """Follow the cover in force at each date to its end; what starts within grace of an end continues it.
+
+    ``counts`` leaves out spells that never were in force and versions that were corrected.
+    """
     for r in range(customer.shape[0]):
         i = customer[r]
-        cover_end, last = dates[r], -1
-        grown = True
-        while grown:
+        cover_end, allowed = dates[r], dates[r]
+        is_covered, grown = False, True
+        while grown and cover_end <= closes[r]:
             grown = False
-            allowed = cover_end if last < 0 else cover_end + grace
             for k in range(offsets[i], offsets[i + 1]):
-                if started[k] <= allowed and ended[k] > cover_end:
-                    cover_end, last, grown = ended[k], k, True
-            if cover_end > closes[r]:
-                break
-        if last < 0 or cover_end <= opens[r]:
+                if started[k] > allowed:
+                    break
+                if counts[k] and ended[k] > cover_end:
+                    cover_end, is_covered, grown = ended[k], True, True
+            if cover_end <= closes[r]:
+                # Whoever changes plan starts the new one on the day the old one ends.
+                allowed = max(cover_end + grace, cover_end - cover_end % DAY_US + DAY_US - 1)
+        if not is_covered or cover_end <= opens[r]:
             out[r] = -1
         elif cover_end > closes[r]:
             out[r] = 0
         else:
-            out[r] = 1 if is_churn_end[last] else -1
+            out[r] = -1
+            for k in range(offsets[i], offsets[i + 1]):
+                if counts[k] and ended[k] == cover_end and is_churn_end[k]:
+                    out[r] = 1
 
 
 def churn_labels(
-    bucket: Bucket, definition: ChurnDefinition, window: OutcomeWindow, customer: Int64s, dates: Int64s, *, as_of: int
+    bucket: Bucket,
+    definition: ChurnDefinition,
+    window: OutcomeWindow,
+    customer: Int64s,
+    dates: Int64s,
+    *,
+    settled_until: int,
 ) -> Int8s:
-    """Label snapshots.
+    """Label snapshots by the versions of rows known today; corrected ones do not count.
 
     Parameters
     ----------
@@ -103,36 +108,38 @@ def churn_labels(
     window : OutcomeWindow
     customer, dates : ndarray of int64, shape (n_rows,)
         Snapshots at risk.
-    as_of : int
-        Outcomes that are settled later are censored.
+    settled_until : int
+        Outcomes that are settled later are censored: ``as_of``, or earlier where rows arrive late.
 
     Returns
     -------
     ndarray of int8, shape (n_rows,)
         1 churned, 0 stayed, -1 censored. Inactivity: no activity in the window. Event: a churn event in the window;
-        one in the lead time, or before *t* but not yet known at *t*, censors. Spell end: the cover ends in the window
-        and is not renewed within the grace; an end in the lead time or for a reason that does not count censors.
+        one in the lead time, or before *t* but not yet known at *t*, censors. Spell end: in the window the last of the
+        spells in force ends, and none starts within the grace or on the same day (UTC); where several end at once, one
+        with a reason that counts is enough. An end in the lead time, or one known only later to have been before *t*,
+        or for reasons that do not count, censors.
     """
     opens, closes = window.opens(dates), window.closes(dates)
     table = definition.table
+    holds = bucket.known_until(table) == NEVER
     if definition.kind == "spell_end":
         labels = np.empty(len(dates), dtype=np.int8)
         started, ended = bucket.instants(table, "started_at"), bucket.instants(table, "ended_at")
-        reasons = _counting_ends(bucket, definition)
-        offsets = bucket.offsets(table)
-        _spell_outcome(offsets, started, ended, reasons, customer, dates, opens, closes, window.grace_us, labels)
+        spells = started, ended, holds & (ended > started), _counting_ends(bucket, definition)
+        _spell_outcome(bucket.offsets(table), *spells, customer, dates, opens, closes, window.grace_us, labels)
     else:
         is_event = definition.kind == "event"
-        counts = definition.is_churn_event(bucket) if is_event else bucket.is_activity(table)
+        counts = holds & (definition.is_churn_event(bucket) if is_event else bucket.is_activity(table))
         happened = np.zeros(len(dates), dtype=bool)
         rows = bucket.offsets(table), bucket.instants(table, "occurred_at"), counts
-        _any_in_window(*rows, customer, opens, closes, happened)
+        any_in_window(*rows, customer, opens, closes, happened)
         labels = (happened if is_event else ~happened).astype(np.int8)
         if is_event:
             unknown_then = np.zeros(len(dates), dtype=bool)
             _any_hidden(*rows, bucket.known_at(table), customer, dates, opens, unknown_then)
             labels[unknown_then] = CENSORED
-    labels[~window.is_settled(dates, as_of=as_of)] = CENSORED
+    labels[~window.is_settled(dates, as_of=settled_until)] = CENSORED
     return labels
 
 

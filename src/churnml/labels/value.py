@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from churnml.histories.bucket import Bucket
-from churnml.timeline import DAY_US
+from churnml.timeline import DAY_US, NEVER
 
 __all__ = ["ValueDefinition", "value_labels"]
 
@@ -34,12 +34,15 @@ class ValueDefinition:
         Share of an amount that is margin, in (0, 1]; not applied to counts.
     discount_rate_yearly : float
         A unit after one year is worth ``1 / (1 + rate)``; not applied to counts.
+    refunds : {"subtract", "ignore"}
+        Whether money given back lowers the value, at the time of the refund.
     """
 
     table: str
     measure: Literal["amount", "count"]
     margin: float = 1.0
     discount_rate_yearly: float = 0.0
+    refunds: Literal["subtract", "ignore"] = "subtract"
 
 
 @numba.njit(cache=True, nogil=True)
@@ -53,12 +56,15 @@ def _sum_in_window(
     rate: float,
     out: Floats,
 ) -> None:
-    """Write the discounted sum of the rows in ``(t, t + horizon]`` of each snapshot."""
+    """Write the discounted sum of the rows in ``(t, t + horizon]`` of each snapshot; rows ascend in time."""
     for r in range(customer.shape[0]):
-        i, total = customer[r], 0.0
-        for k in range(offsets[i], offsets[i + 1]):
+        low, high = offsets[customer[r]], offsets[customer[r] + 1]
+        total = 0.0
+        for k in range(low + np.searchsorted(occurred[low:high], dates[r], side="right"), high):
             age = occurred[k] - dates[r]
-            if 0 < age <= horizon:
+            if age > horizon:
+                break
+            if worth[k] != 0.0:
                 total += worth[k] * (1.0 + rate) ** (-age / _YEAR_US)
         out[r] = total
 
@@ -89,7 +95,7 @@ def _accrued_in_window(
 def value_labels(
     bucket: Bucket, definition: ValueDefinition, customer: Int64s, dates: Int64s, *, horizon_us: int, is_spells: bool
 ) -> Floats:
-    """Return the value of each snapshot's customer in ``(t, t + horizon]``.
+    """Return the value of each snapshot's customer in ``(t, t + horizon]``, by the versions of rows known today.
 
     Parameters
     ----------
@@ -107,19 +113,22 @@ def value_labels(
         Currency units (measure ``amount``; negative where refunds outweigh purchases) or a number of events.
     """
     out = np.empty(len(dates), dtype=np.float64)
+    table = definition.table
     is_count = definition.measure == "count"
     rate = 0.0 if is_count else definition.discount_rate_yearly
     if is_count:
-        worth = np.ones(bucket.table(definition.table).num_rows)
-        worth = worth if is_spells else bucket.is_activity(definition.table).astype(np.float64)
+        worth = np.ones(bucket.table(table).num_rows)
+        worth = worth if is_spells else bucket.is_activity(table).astype(np.float64)
     else:
-        worth = bucket.money(definition.table)[0] / _MONEY_UNITS * definition.margin
-    offsets = bucket.offsets(definition.table)
+        units = bucket.money(table)[0]
+        units = np.maximum(units, 0) if definition.refunds == "ignore" else units
+        worth = units / _MONEY_UNITS * definition.margin
+    worth = np.where(bucket.known_until(table) == NEVER, worth, 0.0)
+    offsets = bucket.offsets(table)
     if is_spells and not is_count:
-        started, ended = bucket.instants(definition.table, "started_at"), bucket.instants(definition.table, "ended_at")
+        started, ended = bucket.instants(table, "started_at"), bucket.instants(table, "ended_at")
         _accrued_in_window(offsets, started, ended, worth, customer, dates, horizon_us, rate, out)
     else:
-        clock = "started_at" if is_spells else "occurred_at"
-        occurred = bucket.instants(definition.table, clock)
+        occurred = bucket.instants(table, "started_at" if is_spells else "occurred_at")
         _sum_in_window(offsets, occurred, worth, customer, dates, horizon_us, rate, out)
     return out

@@ -59,6 +59,7 @@ def _last_usable(
     offsets: Int64s,
     occurred: Int64s,
     usable_from: Int64s,
+    usable_until: Int64s,
     counts: Bools,
     customer: Int64s,
     dates: Int64s,
@@ -66,20 +67,30 @@ def _last_usable(
 ) -> None:
     """Write for each (customer, date) the newest counted row usable then; ``_NONE`` where there is none."""
     for r in range(customer.shape[0]):
-        i = customer[r]
-        for k in range(offsets[i + 1] - 1, offsets[i] - 1, -1):
-            if counts[k] and usable_from[k] <= dates[r]:
+        low, high = offsets[customer[r]], offsets[customer[r] + 1]
+        # Rows ascend in time: what happened after the date is passed over at once, however much it is.
+        newest = low + np.searchsorted(occurred[low:high], dates[r], side="right")
+        for k in range(newest - 1, low - 1, -1):
+            if counts[k] and usable_from[k] <= dates[r] < usable_until[k]:
                 out[r] = occurred[k]
                 break
 
 
 @numba.njit(cache=True, nogil=True)
-def _in_force(offsets: Int64s, usable_from: Int64s, ended: Int64s, customer: Int64s, dates: Int64s, out: Bools) -> None:
+def _in_force(
+    offsets: Int64s,
+    usable_from: Int64s,
+    usable_until: Int64s,
+    ended: Int64s,
+    customer: Int64s,
+    dates: Int64s,
+    out: Bools,
+) -> None:
     """Write for each (customer, date) whether a spell is in force: begun and known, not ended at or before it."""
     for r in range(customer.shape[0]):
         i = customer[r]
         for k in range(offsets[i], offsets[i + 1]):
-            if usable_from[k] <= dates[r] < ended[k]:
+            if usable_from[k] <= dates[r] < min(ended[k], usable_until[k]):
                 out[r] = True
                 break
 
@@ -95,15 +106,15 @@ class _Asked:
     def last(self, table: str, counts: Bools, *, clock: str = "occurred_at") -> Int64s:
         out = np.full(len(self.customer), _NONE, dtype=np.int64)
         b = self.bucket
-        occurred, usable_from = b.instants(table, clock), b.known_at(table)
-        _last_usable(b.offsets(table), occurred, usable_from, counts, self.customer, self.dates, out)
+        clocks = b.instants(table, clock), b.known_at(table), b.known_until(table)
+        _last_usable(b.offsets(table), *clocks, counts, self.customer, self.dates, out)
         return out
 
     def in_force(self, table: str) -> Bools:
         out = np.zeros(len(self.customer), dtype=bool)
         b = self.bucket
-        ended = b.instants(table, "ended_at")
-        _in_force(b.offsets(table), b.known_at(table), ended, self.customer, self.dates, out)
+        clocks = b.known_at(table), b.known_until(table), b.instants(table, "ended_at")
+        _in_force(b.offsets(table), *clocks, self.customer, self.dates, out)
         return out
 
 
@@ -124,6 +135,7 @@ def at_risk(bucket: Bucket, history: History, definition: ChurnDefinition, custo
     ndarray of bool, shape (n_rows,)
         Inactivity: an activity in ``(t - active_within, t]``. Spell end: a spell in force at *t*. Event: some
         history at or before *t*, and no churn event, or a return after it. Label: everybody in the customers table.
+        Each by the version of a row that was known at *t*.
     """
     asked = _Asked(bucket, customer, dates)
     if definition.kind == "inactivity":

@@ -13,12 +13,14 @@ from churnml.errors import DataError, TimeContractError
 from churnml.histories.bucket import Bucket
 from churnml.histories.conform import TIME
 from churnml.histories.store import History
+from churnml.snapshots.clocks import common_dates, own_dates
 from churnml.snapshots.population import ChurnDefinition, at_risk
-from churnml.timeline import DAY_US, NEVER, OutcomeWindow, observation_grid, us_to_iso
+from churnml.timeline import DAY_US, OutcomeWindow, observation_grid, us_to_iso
 
 __all__ = ["SnapshotPlan", "plan_snapshots", "spine_of"]
 
 Int64s = npt.NDArray[np.int64]
+_MAX_FITTED_DATES = 24
 _LEAST_HISTORY_US = 30 * DAY_US
 _WANTED_HISTORY_US = 90 * DAY_US
 _LEAST_VALUE_HORIZON_US = 14 * DAY_US
@@ -38,6 +40,13 @@ class SnapshotPlan:
         The horizon whose value can be labelled: at most the one asked for.
     anchors_us : tuple of int
         Ages at which each customer is observed, instead of common dates; empty = common dates.
+    settle_us : int
+        How long after its window closes an outcome counts as known.
+    observed_until : int, optional
+        Up to when outcomes are fully observed, before ``settle_us``; default ``as_of``. Earlier where the newest days
+        are missing.
+    own_from : int, optional
+        First date at which customers are observed on their own clocks.
     """
 
     as_of: int
@@ -45,6 +54,35 @@ class SnapshotPlan:
     value_dates: Int64s
     value_horizon_us: int
     anchors_us: tuple[int, ...] = ()
+    settle_us: int = 0
+    observed_until: int | None = None
+    own_from: int | None = None
+
+    @property
+    def settled_until(self) -> int:
+        """Return the instant up to which an outcome window must have closed to be judged."""
+        return (self.as_of if self.observed_until is None else self.observed_until) - self.settle_us
+
+    @property
+    def decided_at(self) -> int:
+        """Return the date whose usable rows may decide which features there are: none is observed before it.
+
+        On common dates the earliest of them. On customers' own clocks not the first customer's first date, at which
+        hardly anything was known: nobody is observed before ``own_from``, so rows usable then are honest for all.
+        """
+        return int(self.dates[0]) if self.own_from is None else self.own_from
+
+    @property
+    def fitted_dates(self) -> Int64s:
+        """Return the dates at which models of purchases are fitted, the scored one last: those observed in common.
+
+        On customers' own clocks evenly spaced ones that no row moves: a snapshot takes the newest model before it.
+        """
+        if self.own_from is None:
+            return self.dates
+        last = max(int(self.churn_dates[-1]), self.own_from)
+        step = -(-(last - self.own_from) // (_MAX_FITTED_DATES - 1) // DAY_US) * DAY_US
+        return np.append(np.arange(self.own_from, last + 1, max(step, DAY_US)), self.as_of).astype(np.int64)
 
     @property
     def dates(self) -> Int64s:
@@ -62,6 +100,9 @@ def plan_snapshots(
     value_horizon_us: int | None,
     value_start: int | None = None,
     anchors_us: Sequence[int] = (),
+    settle_us: int = 0,
+    observed_until: int | None = None,
+    own_from: int | None = None,
 ) -> SnapshotPlan:
     """Choose the observation dates: the newest with a settled outcome, then steps back.
 
@@ -79,40 +120,70 @@ def plan_snapshots(
         Begin of the value table's history; default ``history_start``.
     anchors_us : sequence of int
         Ages of customers at which they are observed (anchor ``joined``).
+    settle_us : int
+        How long after its window closes an outcome counts as known: rows arrive late.
+    observed_until : int, optional
+        Up to when the tables are complete; default ``as_of``.
+    own_from : int, optional
+        Own clocks: when enough is known to decide what features there are, if that is within the first month.
 
     Raises
     ------
     TimeContractError
         If the horizon is longer than what the history can label.
     """
-    newest = window.last_settled(as_of=as_of)
+    settled_until = (as_of if observed_until is None else observed_until) - settle_us
+    newest = window.last_settled(as_of=settled_until)
     if newest < history_start + _LEAST_HISTORY_US:
-        longest = max(0, (as_of - history_start - _LEAST_HISTORY_US - window.lead_us - window.grace_us) // DAY_US)
-        raise TimeContractError(
-            f"the horizon of {window.horizon_us // DAY_US:,} days is longer than what the history can label: it begins "
-            f"{us_to_iso(history_start)} and is read up to {us_to_iso(as_of)}, so at most {longest:,} days",
-            rule="time.horizon_too_long",
-            file="params.yaml",
-            column="churn.horizon_days",
-            next_step="Shorten churn.horizon_days, or deliver a longer history.",
-        )
+        raise _horizon_too_long(window, history_start, as_of=as_of, settled_until=settled_until)
     oldest = history_start + min(_WANTED_HISTORY_US, window.horizon_us)
-    step = every_us * _widening(window.reach_us, span_us=every_us * (count - 1))
+    step = every_us * _widening(window.reach_us + settle_us, span_us=every_us * (count - 1))
     churn_dates = observation_grid(newest=newest, every_us=step, count=count, oldest=min(oldest, newest))
     value_dates, horizon = np.empty(0, dtype=np.int64), 0
     if value_horizon_us is not None:
         start = history_start if value_start is None else value_start
-        horizon = labelled_value_horizon(value_horizon_us, as_of=as_of, start=start, every_us=every_us)
-        steps = -(-max(0, newest - (as_of - horizon)) // every_us)
+        horizon = labelled_value_horizon(
+            value_horizon_us, as_of=settled_until, start=start, every_us=every_us, settle_us=settle_us
+        )
+        steps = -(-max(0, newest - (settled_until - horizon)) // every_us)
         newest_value = newest - steps * every_us
         # A checked date and a learned one lie a horizon apart: wide steps reach back that far with few dates.
         value_dates = observation_grid(
             newest=newest_value,
-            every_us=every_us * _widening(horizon, span_us=every_us * (count - 1)),
+            every_us=every_us * _widening(horizon + settle_us, span_us=every_us * (count - 1)),
             count=count,
             oldest=min(start + _WANTED_HISTORY_US, newest_value),
         )
-    return SnapshotPlan(as_of, churn_dates, value_dates, horizon, tuple(anchors_us))
+    # Customers' own clocks need no common history, only enough of it to decide which features there are.
+    first_own = history_start + _LEAST_HISTORY_US
+    first_own = first_own if own_from is None else min(first_own, max(own_from, history_start))
+    return SnapshotPlan(
+        as_of,
+        churn_dates,
+        value_dates,
+        horizon,
+        tuple(anchors_us),
+        settle_us=settle_us,
+        observed_until=observed_until,
+        own_from=min(first_own, newest) if anchors_us else None,
+    )
+
+
+def _horizon_too_long(
+    window: OutcomeWindow, history_start: int, *, as_of: int, settled_until: int
+) -> TimeContractError:
+    longest = max(0, (settled_until - history_start - _LEAST_HISTORY_US - window.lead_us - window.grace_us) // DAY_US)
+    read = f"is read up to {us_to_iso(as_of)}"
+    if settled_until < as_of:
+        read += f", with outcomes known up to {us_to_iso(settled_until)}"
+    return TimeContractError(
+        f"the horizon of {window.horizon_us // DAY_US:,} days is longer than what the history can label: it begins "
+        f"{us_to_iso(history_start)} and {read}, so at most {longest:,} days",
+        rule="time.horizon_too_long",
+        file="params.yaml",
+        column="churn.horizon_days",
+        next_step="Shorten churn.horizon_days, or deliver a longer history.",
+    )
 
 
 def _widening(reach_us: int, *, span_us: int) -> int:
@@ -120,17 +191,18 @@ def _widening(reach_us: int, *, span_us: int) -> int:
     return 1 if span_us > reach_us or span_us == 0 else -(-2 * reach_us // span_us)
 
 
-def labelled_value_horizon(wanted_us: int, *, as_of: int, start: int, every_us: int) -> int:
+def labelled_value_horizon(wanted_us: int, *, as_of: int, start: int, every_us: int, settle_us: int = 0) -> int:
     """Return the longest horizon, at most ``wanted_us``, that can be learned and checked out of time.
 
-    Two horizons and a history before them must fit between ``start`` and ``as_of``: one to learn, one to check.
+    Two horizons and a history before them must fit between ``start`` and ``as_of``: one to learn, one to check. What
+    is learned must have settled for ``settle_us`` when it is checked.
 
     Raises
     ------
     TimeContractError
         If not even two weeks can be labelled.
     """
-    feasible = (as_of - start - _WANTED_HISTORY_US - every_us) // 2 // DAY_US * DAY_US
+    feasible = (as_of - start - _WANTED_HISTORY_US - every_us - settle_us) // 2 // DAY_US * DAY_US
     if feasible < _LEAST_VALUE_HORIZON_US:
         # Too short to check out of time: folds of customers check it, and say so.
         feasible = (as_of - start - _LEAST_HISTORY_US) // 2 // DAY_US * DAY_US
@@ -153,7 +225,13 @@ def spine_of(bucket: Bucket, history: History, definition: ChurnDefinition, plan
     pyarrow.Table
         ``customer_id`` (text) and ``observation_date`` (UTC).
     """
-    customer, dates = _own_dates(bucket, history, definition, plan) if plan.anchors_us else _common_dates(bucket, plan)
+    if plan.anchors_us:
+        newest = int(plan.churn_dates[-1])
+        customer, dates = own_dates(
+            bucket, history, definition, plan.anchors_us, begin=plan.own_from, newest=newest, as_of=plan.as_of
+        )
+    else:
+        customer, dates = common_dates(bucket, plan.dates)
     keep = at_risk(bucket, history, definition, customer, dates)
     return pa.table(
         {
@@ -161,41 +239,6 @@ def spine_of(bucket: Bucket, history: History, definition: ChurnDefinition, plan
             "observation_date": pa.array(dates[keep], pa.int64()).cast(TIME),
         }
     )
-
-
-def _common_dates(bucket: Bucket, plan: SnapshotPlan) -> tuple[Int64s, Int64s]:
-    """Return every customer at every date of the plan."""
-    n_customers, dates = len(bucket.customers), plan.dates
-    return np.repeat(np.arange(n_customers), len(dates)), np.tile(dates, n_customers)
-
-
-def _own_dates(
-    bucket: Bucket, history: History, definition: ChurnDefinition, plan: SnapshotPlan
-) -> tuple[Int64s, Int64s]:
-    """Return every customer at the given ages of each of its clocks, as far as settled, and at ``as_of``."""
-    everyone = np.arange(len(bucket.customers))
-    who, start = _clocks(bucket, history, definition)
-    ages = np.asarray(plan.anchors_us, dtype=np.int64)
-    own_who, own_date = np.repeat(who, len(ages)), (start[:, None] + ages).ravel()
-    settled = own_date <= plan.churn_dates[-1]
-    customer = np.concatenate([own_who[settled], everyone])
-    dates = np.concatenate([own_date[settled], np.full(len(everyone), plan.as_of, dtype=np.int64)])
-    pairs = np.unique(np.stack([customer, dates]), axis=1)
-    return pairs[0], pairs[1]
-
-
-def _clocks(bucket: Bucket, history: History, definition: ChurnDefinition) -> tuple[Int64s, Int64s]:
-    """Return (customer, start) of every clock: each spell's, the date joined, or the first row of the churn table."""
-    kind, offsets = history.tables[definition.table].kind, bucket.offsets(definition.table)
-    if kind == "spells":
-        return np.repeat(np.arange(len(offsets) - 1), np.diff(offsets)), bucket.instants(definition.table, "started_at")
-    for info in history.of_kind("customers"):
-        if "joined" in info.columns:
-            joined = bucket.instants(info.name, "joined")
-            who = bucket.rows_of(bucket.table(info.name)["customer_id"])
-            return who[joined != NEVER], joined[joined != NEVER]
-    who = np.nonzero(np.diff(offsets) > 0)[0]
-    return who, bucket.instants(definition.table, "occurred_at")[offsets[who]]
 
 
 def check_enough(n_rows: int, *, at: str) -> None:

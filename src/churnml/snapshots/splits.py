@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from churnml.errors import TimeContractError
 from churnml.timeline import us_to_iso
 
-__all__ = ["Split", "final_split", "split_by_customer", "split_by_date", "split_stratified"]
+__all__ = ["Split", "check_purged", "final_split", "split_by_customer", "split_by_date", "split_stratified"]
 
 Int64s = npt.NDArray[np.int64]
 _MAX_CUTOFFS = 3
@@ -99,6 +100,50 @@ def final_split(dates: Int64s, *, as_of: int, reach_us: int) -> Split:
     """Return what the model to be used learns from: everything settled at ``as_of``, by the same rule."""
     train, valid, between = _learned_before(dates, _blocks(dates), at=as_of, reach_us=reach_us)
     return Split("final", train, valid, between=between)
+
+
+def check_purged(split: Split, dates: Int64s, *, reach_us: int, as_of: int) -> None:
+    """Refuse a split in which an outcome that is learned from was still open when it is used.
+
+    The gap between what learns and what checks is the whole reach of an outcome: lead, horizon, grace, and the time
+    until late rows have come in. One day less, and the label of a learned row would tell of the tested period.
+
+    Parameters
+    ----------
+    split : Split
+    dates : ndarray of int64, shape (n_rows,)
+        Observation date of each labelled row.
+    reach_us : int
+        How far after its date a row's outcome is settled.
+    as_of : int
+        When the outcomes of a split without tested rows must be settled.
+
+    Raises
+    ------
+    TimeContractError
+        Naming the two dates, if the outcome windows of learned rows reach into the tested date, or those of trained
+        rows into the date that stops and calibrates.
+    """
+    if not split.is_out_of_time:
+        return
+    tested = int(dates[split.test].min()) if len(split.test) else as_of
+    learned = np.concatenate([split.train, split.valid, split.between])
+    checked = [(learned, tested, "the tested date")]
+    if len(split.valid):
+        checked.append((split.train, int(dates[split.valid].min()), "the date that stops training"))
+    for rows, used, name in checked:
+        overlap = dates[rows] + reach_us > used
+        if overlap.any():
+            newest = int(dates[rows].max())
+            raise TimeContractError(
+                f"outcomes of snapshots of {us_to_iso(newest)} are open until {us_to_iso(newest + reach_us)}, after "
+                f"{name} {us_to_iso(used)}",
+                rule="time.gap",
+                file="params.yaml",
+                column="snapshots",
+                count=int(overlap.sum()),
+                next_step="Leave lead, horizon, grace and settling time between what learns and what is tested.",
+            )
 
 
 def split_by_customer(customers: Int64s, *, seed: int, n_folds: int = _N_FOLDS) -> list[Split]:

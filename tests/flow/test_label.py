@@ -1,0 +1,194 @@
+"""Which outcomes are learned from: settled, untreated, and nowhere near missing rows."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from factories import AS_OF, DAY
+from memory_history import MemoryHistory, memory_history
+
+from churnml.config import Params
+from churnml.errors import DataError, TimeContractError
+from churnml.flow.buckets import bucket_path
+from churnml.flow.label import label
+from churnml.flow.spine import make_spine, read_plan
+from churnml.flow.treatments import treatment_limits
+from churnml.storage import read_parquet
+from churnml.timeline import us_to_iso
+
+EVENTS = {"kind": "events", "id": "id", "time": "occurred_at", "known_at": "known_at", "categories": ["channel"]}
+TABLES = {
+    "orders": {**EVENTS, "file": "orders.parquet", "amount": "amount"},
+    "contacts": {**EVENTS, "file": "contacts.parquet"},
+}
+TREATED = {"table": "contacts", "column": "channel", "treated": ["treated"], "control": ["control"]}
+CHURN = {"definition": "inactivity", "table": "orders", "horizon_days": 30, "active_within_days": 30}
+
+
+def params(**blocks: Any) -> Params:
+    histories = {"folder": "raw", "as_of": us_to_iso(AS_OF), "tables": TABLES}
+    base = {"histories": histories, "churn": CHURN, "snapshots": {"count": 6}}
+    return Params.model_validate({**base, **blocks})
+
+
+def company(*, delay_days: int = 0, contacts: tuple[tuple[str, int, str], ...] = (), **more: Any) -> MemoryHistory:
+    """Return four customers who order every ten days for 400 days; one order in ten comes in late."""
+    orders = [
+        {"id": f"c{i}", "occurred_at": t, "known_at": t + delay_days * DAY * (n % 10 == 0), "amount": 10}
+        for i in range(4)
+        for n, t in enumerate(range(AS_OF - (400 - i) * DAY, AS_OF, 10 * DAY))
+        if t + delay_days * DAY * (n % 10 == 0) <= AS_OF
+    ]
+    touched = [{"id": name, "occurred_at": AS_OF - days * DAY, "channel": arm} for name, days, arm in contacts]
+    tables = {"orders": ("events", orders), "contacts": ("events", touched)}
+    return memory_history(AS_OF, tables, **more)
+
+
+def labelled(history: MemoryHistory, project: Params, folder: Path, **more: Any) -> tuple[dict[str, Any], pa.Table]:
+    """Return the counts, and the labels with ``days``: how long before as_of each snapshot lies."""
+    make_spine(history, project, folder / "spine")
+    report = label(history, project, folder / "spine", folder / "labels", **more)
+    table = read_parquet(bucket_path(folder / "labels" / "churn", 0))
+    days = (AS_OF - table["observation_date"].cast(pa.int64()).to_numpy()) // DAY
+    return report, table.append_column("days", pa.array(days))
+
+
+def known_days(table: pa.Table, customer: str = "c0") -> list[int]:
+    rows = table.to_pylist()
+    return [row["days"] for row in rows if row["customer_id"] == customer and row["is_churned"] is not None]
+
+
+def test_tl_21_outcomes_wait_until_late_rows_are_in(tmp_path: Path) -> None:
+    report, table = labelled(company(delay_days=12), params(), tmp_path)
+    assert report["settle_days"] == 12
+    assert known_days(table) == [192, 162, 132, 102, 72, 42]
+    assert report["outcomes_known_until"] == us_to_iso(AS_OF - 12 * DAY)
+
+
+@pytest.mark.parametrize(("settle_days", "newest"), [(0, 30), (5, 35)])
+def test_tl_21_the_wait_can_be_set(settle_days: int, newest: int, tmp_path: Path) -> None:
+    project = params(churn={**CHURN, "settle_days": settle_days})
+    assert min(known_days(labelled(company(delay_days=12), project, tmp_path)[1])) == newest
+
+
+def test_tl_21_what_is_not_settled_is_counted_and_never_called_stayed(tmp_path: Path) -> None:
+    report, table = labelled(company(), params(clv={"table": "orders", "horizon_days": 60}), tmp_path)
+    scored = report["by_date"][us_to_iso(AS_OF)]
+    assert scored == {"churned": 0, "stayed": 0, "censored": 4, "treated": 0, "in_hole": 0}
+    settled = table.filter(pa.array(table["days"].to_numpy() < 30))
+    assert settled["is_churned"].null_count == settled.num_rows > 0
+    assert report["value"]["labelled"] + report["value"]["censored"] == table.num_rows
+
+
+def test_tl_27_treated_outcomes_are_left_out_and_counted_and_the_control_group_stays(tmp_path: Path) -> None:
+    contacts = (("c0", 50, "treated"), ("c1", 50, "control"), ("c2", 31, "treated"))
+    report, table = labelled(company(contacts=contacts), params(treatments=TREATED), tmp_path)
+    everything = [180, 150, 120, 90, 60, 30]
+    assert known_days(table, "c0") == [day for day in everything if day != 60]
+    assert known_days(table, "c1") == everything
+    assert known_days(table, "c2") == [day for day in everything if day != 60]
+    counted = {date: counts["treated"] for date, counts in report["by_date"].items() if counts["treated"]}
+    assert counted == {us_to_iso(AS_OF - 60 * DAY): 2}
+
+
+def test_tl_27_value_is_left_alone_unless_named(tmp_path: Path) -> None:
+    history, clv = company(contacts=(("c0", 75, "treated"),)), {"table": "orders", "horizon_days": 30}
+    alone, _ = labelled(history, params(clv=clv, treatments=TREATED), tmp_path / "a")
+    both = {**TREATED, "outcomes": ["churn", "value"]}
+    named, _ = labelled(history, params(clv=clv, treatments=both), tmp_path / "b")
+    assert (alone["value"]["treated"], named["value"]["treated"]) == (0, 1)
+
+
+def test_tl_27_treated_outcomes_can_be_kept(tmp_path: Path) -> None:
+    project = params(treatments={**TREATED, "mode": "keep"})
+    report, _ = labelled(company(contacts=(("c0", 50, "treated"),)), project, tmp_path)
+    assert sum(counts["treated"] for counts in report["by_date"].values()) == 0
+    assert treatment_limits(project) == ["Snapshots of customers treated in contacts were learned from as they are."]
+
+
+def delivered(folder: Path, days: int) -> Path:
+    manifest = folder / "lists" / "retention" / "manifest.json"
+    manifest.parent.mkdir(parents=True)
+    manifest.write_text(json.dumps({"as_of": us_to_iso(AS_OF - days * DAY)}))
+    return folder / "lists"
+
+
+def test_tl_27_without_a_log_a_list_inside_learned_outcomes_is_refused(tmp_path: Path) -> None:
+    lists = delivered(tmp_path, 45)
+    with pytest.raises(TimeContractError, match=r"a list was delivered on .*Name the table of contacts in treatments"):
+        labelled(company(), params(), tmp_path, lists=lists)
+
+
+@pytest.mark.parametrize("days", [0, 181, -30])
+def test_tl_27_lists_outside_learned_outcomes_do_not_matter(days: int, tmp_path: Path) -> None:
+    assert known_days(labelled(company(), params(), tmp_path, lists=delivered(tmp_path, days))[1])
+
+
+def test_tl_27_an_override_is_told_in_the_model_card(tmp_path: Path) -> None:
+    project = params(treatments={"ignore": True})
+    labelled(company(), project, tmp_path, lists=delivered(tmp_path, 45))
+    assert "Past campaigns were ignored" in treatment_limits(project)[0]
+
+
+def hole(first_day: int, last_day: int, table: str = "orders") -> tuple[tuple[str, int, int], ...]:
+    """Return a hole that begins and ends so many days before as_of."""
+    return ((table, AS_OF - first_day * DAY, AS_OF - last_day * DAY),)
+
+
+@pytest.mark.parametrize(
+    ("first_day", "last_day", "lost"),
+    [(95, 91, {120, 90}), (90, 89, {120, 90, 60}), (60, 59, {90, 60, 30}), (210, 209, {180}), (211, 210, set())],
+)
+def test_in_41_no_label_is_computed_across_a_hole(
+    first_day: int, last_day: int, lost: set[int], tmp_path: Path
+) -> None:
+    report, table = labelled(company(holes=hole(first_day, last_day)), params(), tmp_path)
+    kept = set(known_days(table))
+    assert {180, 150, 120, 90, 60, 30} - kept == lost - ({150} if first_day == 95 else set())
+    assert sum(counts["in_hole"] for counts in report["by_date"].values()) == 4 * (6 - len(kept))
+
+
+def test_in_41_a_hole_of_another_table_does_not_matter(tmp_path: Path) -> None:
+    assert len(known_days(labelled(company(holes=hole(95, 60, "contacts")), params(), tmp_path)[1])) == 6
+
+
+def test_in_41_a_hole_up_to_as_of_moves_the_dates_back(tmp_path: Path) -> None:
+    history = company(holes=hole(2, 0))
+    report, table = labelled(history, params(), tmp_path)
+    assert known_days(table) == [183, 153, 123, 93, 63, 33]
+    assert report["outcomes_known_until"] == us_to_iso(AS_OF - 3 * DAY)
+
+
+def test_in_41_holes_that_leave_no_outcome_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"orders.parquet: rows are missing from .* every outcome needs that period"):
+        labelled(company(holes=hole(399, 1)), params(), tmp_path)
+
+
+def test_own_clocks_begin_once_there_are_rows_to_decide_from(tmp_path: Path) -> None:
+    project = params(snapshots={"anchor": "joined", "at_days": [0, 40, 200]})
+    _, table = labelled(company(), project, tmp_path)
+    plan = read_plan(tmp_path / "spine")
+    dates = np.unique(table["observation_date"].cast(pa.int64()).to_numpy())
+    assert AS_OF - 400 * DAY < plan.decided_at <= dates[0]
+    assert plan.fitted_dates[0] == plan.decided_at
+    assert plan.fitted_dates[-1] == AS_OF
+    assert len(plan.fitted_dates) <= 25
+    assert set(known_days(table)) == {360, 200}
+
+
+def test_later_rows_do_not_move_the_date_at_which_own_clocks_begin(tmp_path: Path) -> None:
+    project = params(snapshots={"anchor": "joined", "at_days": [90]})
+    begins = set()
+    for n_later in (0, 50, 5000):
+        times = [AS_OF - 400 * DAY + n * (DAY // 10) for n in range(3000)]
+        times += [AS_OF - 100 * DAY + n for n in range(n_later)]
+        times += [AS_OF - n * DAY for n in range(20)]
+        orders = [{"id": f"c{i % 9}", "occurred_at": t, "amount": 10} for i, t in enumerate(times)]
+        history = memory_history(AS_OF, {"orders": ("events", orders), "contacts": ("events", [])})
+        begins.add(make_spine(history, project, tmp_path / str(n_later)).decided_at)
+    assert begins == {AS_OF - 390 * DAY}
