@@ -197,6 +197,33 @@ def promote(
     _leave(work)
 
 
+@app.command()
+def verify(
+    sample: Annotated[int | None, typer.Option(help="Customers to disturb; default: verify.customers.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of the sample; default: verify.seed.")] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="Fewer dates and repetitions.")] = False,
+    params: Annotated[Path, typer.Option(help="Parameter file.")] = PARAMS,
+) -> None:
+    """Try to make the future show through the features; exit code 4 with the column or the dates where it does."""
+
+    def work() -> int:
+        from churnml.config import load_params
+        from churnml.flow.verify import sizes_of
+        from churnml.flow.verify import verify as prove
+
+        loaded = load_params(params)
+        report = prove(
+            loaded,
+            root=params.resolve().parent,
+            sizes=sizes_of(loaded, sample=sample, seed=seed, quick=quick),
+            say=_say,
+        )
+        _say(f"Nothing leaks; {report['n_warnings']} warnings. reports/verify.html says what was tried.")
+        return 0
+
+    _leave(work)
+
+
 def _summarise(root: Path) -> None:
     from churnml.flow.summary import summary_lines
 
