@@ -160,7 +160,7 @@ def test_run_stage_leaves_with_the_code_of_the_stage(monkeypatch: pytest.MonkeyP
 
 
 SLEEPER = """
-    import time
+    import signal, time
     from pathlib import Path
     from churnml.stage import run_stage
     from churnml.storage import new_file, new_folder
@@ -173,6 +173,7 @@ SLEEPER = """
             time.sleep(60)
         return 0
 
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background is started without it
     run_stage(main)
 """
 
