@@ -146,7 +146,8 @@ def test_files_and_tables_are_checked(load_with, histories_text, old, new, messa
 
 @pytest.mark.parametrize("name", ["orders", "orders.2024/", "a/b", "orders.CSV", "orders.csv.gz", "[a.csv, b.csv]"])
 def test_a_table_lies_in_a_file_several_or_a_folder(load_with, histories_text, name):
-    load_with(histories=histories_text.replace("orders.csv", name))
+    table = load_with(histories=histories_text.replace("orders.csv", name)).histories.tables["orders"]
+    assert list(table.file) == name.strip("[]").split(", ")
 
 
 def test_reader_and_parameters_know_the_same_endings():

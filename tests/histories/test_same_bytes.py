@@ -134,10 +134,10 @@ def test_rows_on_their_way_lie_in_private_files_that_are_swept(tmp_path: Path, m
 
 def test_private_files_are_swept_where_the_run_stops(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def stops(*_: object, **__: object) -> None:
-        raise MemoryError
+        raise MemoryError("no room")
 
     monkeypatch.setattr(preparing, "finish_bucket", stops)
-    with pytest.raises(MemoryError):
+    with pytest.raises(MemoryError, match="no room"):
         buckets(delivered(tmp_path, some_rows()))
     assert [p.name for p in tmp_path.iterdir()] == ["raw"]
 

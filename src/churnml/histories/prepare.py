@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from dataclasses import asdict, dataclass, field
@@ -16,10 +16,10 @@ from churnml.histories.checks import Finding, Findings, Severity
 from churnml.histories.conform import ROW_HASH, Conformer
 from churnml.histories.contract import TableContract
 from churnml.histories.examine import examine
-from churnml.histories.finish import finish_bucket, stored_schema
+from churnml.histories.finish import FinishedBucket, finish_bucket, stored_schema
 from churnml.histories.hashing import bucket_of, hash_rows
 from churnml.histories.parts import Part
-from churnml.histories.profile import HistoryProfile
+from churnml.histories.profile import HistoryProfile, TableProfile
 from churnml.histories.sources import digest_of, entries_of, open_source
 from churnml.histories.spill import BucketSpill
 from churnml.histories.store import StoredFile
@@ -156,31 +156,28 @@ def _prepare_table(
     profile: HistoryProfile,
 ) -> dict[str, Any]:
     buckets = 1 if contract.kind == "calendar" else n_buckets
-    n_read, n_shared = 0, 0
     with ExitStack() as stack:
         spill_folder = stack.enter_context(tempfile.TemporaryDirectory(prefix=".spill-", dir=target))
         spill = stack.enter_context(closing(BucketSpill(Path(spill_folder), n_buckets=buckets)))
         owners = stack.enter_context(closing(_owners(contract, target, n_buckets, stack)))
+
+        def keep(batch: pa.RecordBatch) -> None:
+            spill.add(batch, bucket_of(batch["customer_id"], n_buckets=buckets) if contract.id else None)
+            owners.see(batch)
+
         with step(f"read {contract.name}", unit="rows") as advance:
-            for part in parts:
-                conformer = Conformer(part.contract, timezone, into.findings, scopes)
-                profile.of(contract).expect(part.contract.file)
-                for raw in part.batches():
-                    batch = conformer.conform(raw)
-                    profile.of(contract).see(part.contract, batch, raw)
-                    batch = batch.append_column(ROW_HASH, pa.array(hash_rows(raw)))
-                    batch = usable_rows(
-                        batch, part.contract, as_of=as_of, findings=into.findings, n_before=conformer.n_rows
-                    )
-                    spill.add(batch, bucket_of(batch["customer_id"], n_buckets=buckets) if contract.id else None)
-                    owners.see(batch)
-                    advance(raw.num_rows)
-                n_read += conformer.n_rows
-                if not conformer.n_rows and len(parts) > 1:
-                    place = contract.name, part.contract.file, contract.time or contract.id
-                    into.findings.add(Finding("data.file_empty", "warning", *place, 1, 0))
-                for finding in part.findings():
-                    into.findings.add(finding)
+            n_read = sum(
+                _read_part(
+                    part,
+                    Conformer(part.contract, timezone, into.findings, scopes),
+                    keep,
+                    advance,
+                    as_of=as_of,
+                    seen=profile.of(contract),
+                    is_alone=len(parts) == 1,
+                )
+                for part in parts
+            )
         n_shared = owners.count_shared()
         with ThreadPoolExecutor(threads) as pool, step(f"sort {contract.name}", buckets, unit="buckets") as advance:
             done = []
@@ -200,12 +197,44 @@ def _prepare_table(
     )
     for rule, severity, column, count in found:
         into.findings.add(Finding(rule, severity, contract.name, contract.file, column, count, n_read))
+    return _entry_of(contract, parts, done)
+
+
+def _read_part(
+    part: Part,
+    conformer: Conformer,
+    keep: Callable[[pa.RecordBatch], None],
+    advance: Callable[[int], None],
+    *,
+    as_of: int,
+    seen: TableProfile,
+    is_alone: bool,
+) -> int:
+    """Type the rows of a part, look at them, and keep the usable ones; returns how many there were."""
+    contract, findings = part.contract, conformer.findings
+    seen.expect(contract.file)
+    for raw in part.batches():
+        batch = conformer.conform(raw)
+        seen.see(contract, batch, raw)
+        batch = batch.append_column(ROW_HASH, pa.array(hash_rows(raw)))
+        keep(usable_rows(batch, contract, as_of=as_of, findings=findings, n_before=conformer.n_rows))
+        advance(raw.num_rows)
+    if not conformer.n_rows and not is_alone:
+        place = contract.name, contract.file, contract.time or contract.id
+        findings.add(Finding("data.file_empty", "warning", *place, 1, 0))
+    for finding in part.findings():
+        findings.add(finding)
+    return conformer.n_rows
+
+
+def _entry_of(contract: TableContract, parts: Sequence[Part], done: Sequence[FinishedBucket]) -> dict[str, Any]:
+    """Return what the manifest says of a table."""
     return {
         "kind": contract.kind,
         "file": contract.file,
         "source_digest": digest_of(parts),
         "parts": entries_of(parts),
-        "n_rows": kept,
+        "n_rows": sum(d.stored.n_rows for d in done),
         "days": _merge_days([d.days for d in done]),
         "columns": {f.name: str(f.type) for f in stored_schema(contract)},
         "categories": list(contract.categories),
