@@ -21,15 +21,17 @@ Metric = Callable[..., float]
 class Declared:
     """What a metric takes, and what it does not depend on."""
 
-    truth: str  # "label" or "value"
-    prediction: str  # "score", "probability" or "value"
-    only_order: bool  # a strictly rising transformation of the prediction changes nothing
+    truth: str  # "label", "value", "duration" or "low"
+    prediction: str  # "score", "probability", "value", "decision", "low", "high" or "p_stay"
+    only_order: bool | None  # a strictly rising transformation of the prediction changes nothing; None: it has no order
     row_order: bool = True
     ties_shared: bool = True  # rows tied in the prediction may be swapped in the truth
     options: tuple[tuple[str, Any], ...] = ()
-    takes_value: bool = False
+    besides: tuple[str, ...] = ()  # arrays after the prediction: "value", "flag", "score" or "high"
 
 
+RESAMPLED = (("metric", churnml.metrics.roc_auc_score), ("n_repetitions", 100))
+COSTS = (("fp_cost", 2.0), ("fn_cost", 7.0))
 MONEY = (("effect", 0.3), ("cost", 2.0), ("capacity", 13))
 TABLE = {
     "roc_auc_score": Declared("label", "score", only_order=True),
@@ -45,10 +47,34 @@ TABLE = {
     "spearman_score": Declared("value", "value", only_order=True),
     "normalised_gini_score": Declared("value", "value", only_order=True),
     "top_share_score": Declared("value", "value", only_order=True),
-    "profit_at_capacity_score": Declared("label", "score", only_order=True, options=MONEY, takes_value=True),
-    "savings_score": Declared("label", "score", only_order=True, options=MONEY, takes_value=True),
+    "profit_at_capacity_score": Declared("label", "score", only_order=True, options=MONEY, besides=("value",)),
+    "savings_score": Declared("label", "score", only_order=True, options=MONEY, besides=("value",)),
+    "qini_score": Declared("label", "score", only_order=True, besides=("flag",)),
+    "auuc_score": Declared("label", "score", only_order=True, besides=("flag",)),
+    "uplift_at_capacity_score": Declared(
+        "label", "score", only_order=True, options=(("fraction", 0.1),), besides=("flag",)
+    ),
+    "empc_maximum": Declared("label", "score", only_order=True, besides=("value",)),
+    "empc_score": Declared("label", "score", only_order=True, besides=("value",)),
+    "empb_maximum": Declared("label", "score", only_order=True, besides=("value",)),
+    "empb_score": Declared("label", "score", only_order=True, besides=("value",)),
+    "cost_loss": Declared("label", "decision", only_order=None, options=COSTS),
+    "cost_savings_score": Declared("label", "decision", only_order=None, options=COSTS),
+    "delong_test": Declared("label", "score", only_order=True, besides=("score",)),
+    "bootstrap_interval": Declared("label", "score", only_order=True, options=RESAMPLED),
+    "bootstrap_difference_interval": Declared("label", "score", only_order=True, options=RESAMPLED, besides=("score",)),
+    "concordance_score": Declared("duration", "score", only_order=True, besides=("flag",)),
+    "integrated_brier_loss": Declared(
+        "duration", "p_stay", only_order=False, options=(("days", (3.0, 5.0)),), besides=("flag",)
+    ),
+    "root_mean_squared_loss": Declared("value", "value", only_order=False),
+    "decile_calibration_loss": Declared("value", "value", only_order=False, options=(("n_parts", 5),)),
+    "pinball_loss": Declared("value", "value", only_order=False, options=(("quantile", 0.9),)),
+    "interval_coverage_score": Declared("value", "low", only_order=False, besides=("high",)),
+    "interval_width_loss": Declared("low", "high", only_order=False),
+    "winkler_loss": Declared("value", "low", only_order=False, options=(("confidence", 0.8),), besides=("high",)),
 }
-NO_NUMBER = ("_curve", "_table", "_line", "_gain")
+NO_NUMBER = ("_curve", "_table", "_line", "_gain", "_contacts")
 
 
 def public_metrics() -> dict[str, Metric]:
@@ -65,14 +91,27 @@ def public_metrics() -> dict[str, Metric]:
 METRICS = public_metrics()
 
 
-def sample(declared: Declared, *, seed: int = 0) -> tuple[list[np.ndarray], dict[str, Any]]:
+def sample(declared: Declared, *, seed: int = 0, n: int = 200) -> tuple[list[np.ndarray], dict[str, Any]]:
     """Arguments with many ties."""
     rng = np.random.default_rng(seed)
-    risk = rng.integers(1, 20, 200) / 20
-    amount = np.where(rng.random(200) < 0.5, 0.0, rng.gamma(1.0, 50.0, 200))
-    truth = (rng.random(200) < risk).astype(np.float64) if declared.truth == "label" else amount
-    arrays = [truth, risk]
-    return [*arrays, amount] if declared.takes_value else arrays, dict(declared.options)
+    risk = rng.integers(1, 20, n) / 20
+    amount = np.where(rng.random(n) < 0.5, 0.0, rng.gamma(1.0, 50.0, n))
+    label = (rng.random(n) < risk).astype(np.float64)
+    arrays = {
+        "label": label,
+        "value": amount if "high" not in declared.besides else rng.random(n),
+        "duration": rng.integers(1, 15, n) * 1.0,
+        "low": risk - 0.2,
+        "decision": (risk > 0.5) * 1.0,
+        "p_stay": risk[:, None] ** [1, 2],
+        "flag": rng.permutation(np.arange(n) % 2),
+        "high": risk + 0.1,
+    }
+    other = {"value": amount, "score": rng.integers(0, 9, n)}
+    truth, prediction = arrays[declared.truth], arrays.get(declared.prediction, risk)
+    if declared.prediction == "value":
+        prediction = risk
+    return [truth, prediction, *((arrays | other)[name] for name in declared.besides)], dict(declared.options)
 
 
 def test_every_metric_is_declared() -> None:
@@ -93,18 +132,20 @@ def test_only_the_order_of_the_score_matters(name: str) -> None:
     assert METRICS[name](*risen, **options) == pytest.approx(METRICS[name](*arrays, **options), rel=1e-12)
 
 
-@pytest.mark.parametrize("name", [n for n, d in TABLE.items() if not d.only_order])
+@pytest.mark.parametrize("name", [n for n, d in TABLE.items() if d.only_order is False])
 def test_more_than_the_order_matters_where_declared(name: str) -> None:
     arrays, options = sample(TABLE[name])
-    assert METRICS[name](arrays[0], arrays[1] ** 2, **options) != pytest.approx(METRICS[name](*arrays, **options))
+    changed = arrays[1] ** 2 if TABLE[name].prediction not in ("low", "high") else arrays[1] + 0.05
+    assert METRICS[name](arrays[0], changed, *arrays[2:], **options) != pytest.approx(METRICS[name](*arrays, **options))
 
 
 @pytest.mark.parametrize("name", [n for n, d in TABLE.items() if d.ties_shared])
 def test_tied_rows_may_swap_their_outcomes(name: str) -> None:
     arrays, options = sample(TABLE[name])
     rng, swapped = np.random.default_rng(2), np.arange(arrays[0].size)
-    for score in np.unique(arrays[1]):
-        tied = np.flatnonzero(arrays[1] == score)
+    scores = arrays[1].reshape(arrays[0].size, -1)[:, 0]
+    for score in np.unique(scores):
+        tied = np.flatnonzero(scores == score)
         swapped[tied] = rng.permutation(tied)
     moved = [arrays[0][swapped], arrays[1], *(a[swapped] for a in arrays[2:])]
     assert METRICS[name](*moved, **options) == pytest.approx(METRICS[name](*arrays, **options), rel=1e-12)
@@ -120,7 +161,8 @@ def test_one_class_is_refused(name: str) -> None:
 @pytest.mark.parametrize("name", TABLE)
 def test_missing_values_are_refused(name: str) -> None:
     arrays, options = sample(TABLE[name])
-    holed = np.where(np.arange(arrays[1].size) == 3, np.nan, arrays[1])
+    holed = arrays[1].copy()
+    holed[3] = np.nan
     with pytest.raises(ValueError, match="missing or infinite"):
         METRICS[name](arrays[0], holed, *arrays[2:], **options)
 
@@ -134,9 +176,8 @@ def test_unequal_lengths_are_refused(name: str) -> None:
 
 @pytest.mark.parametrize("name", TABLE)
 def test_five_rows_suffice(name: str) -> None:
-    options = dict(TABLE[name].options)
+    arrays, options = sample(TABLE[name], n=5)
     if "fraction" in inspect.signature(METRICS[name]).parameters:
         options["fraction"] = 0.2
-    value = [np.full(5, 10.0)] if TABLE[name].takes_value else []
-    result = METRICS[name]([1, 0, 1, 0, 0], [0.9, 0.6, 0.4, 0.4, 0.1], *value, **options)
+    result = METRICS[name](*arrays, **options)
     assert np.isfinite(result).all()

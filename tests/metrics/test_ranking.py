@@ -11,7 +11,6 @@ from sklearn import metrics as reference
 from churnml.metrics import (
     average_precision_score,
     capture_score,
-    delong_interval,
     gains_curve,
     lift_score,
     roc_auc_score,
@@ -71,27 +70,6 @@ def test_a_fraction_that_is_whole_but_for_rounding_counts_whole() -> None:
 def test_impossible_fractions_are_refused(fraction: float, match: str) -> None:
     with pytest.raises(ValueError, match=match):
         lift_score([1, 0, 1, 0, 1], [5, 4, 3, 2, 1], fraction=fraction)
-
-
-def test_delong_interval_by_hand() -> None:
-    # Churners beat 1, 3/4 and 1/2 of the stayers, who are beaten by 1/2 and all of them: variances 1/16 and 1/8.
-    low, high = delong_interval([1, 1, 1, 0, 0], [9, 4, 3, 4, 1])
-    assert low == pytest.approx(0.75 - 1.959964 * np.sqrt(1 / 16 / 3 + 1 / 8 / 2), abs=1e-6)
-    assert high == 1.0
-
-
-def test_delong_interval_covers_as_often_as_it_says() -> None:
-    rng, hits = np.random.default_rng(0), 0
-    for _ in range(400):
-        scores = np.r_[rng.normal(1, 1, 60), rng.normal(0, 1, 120)]
-        low, high = delong_interval(np.r_[np.ones(60), np.zeros(120)], scores, confidence=0.9)
-        hits += low <= 0.76025 <= high  # the normal distribution function at 1 / sqrt(2)
-    assert hits / 400 == pytest.approx(0.9, abs=0.04)
-
-
-def test_delong_interval_needs_two_of_each_class() -> None:
-    with pytest.raises(ValueError, match="fewer than two"):
-        delong_interval([1, 0, 0, 0, 0], [5, 4, 3, 2, 1])
 
 
 def test_labels_other_than_0_and_1_are_refused() -> None:

@@ -7,12 +7,12 @@ from itertools import permutations
 import numpy as np
 import pytest
 from scipy.stats import spearmanr
-from sklearn.metrics import mean_absolute_error
+from sklearn.metrics import mean_absolute_error, root_mean_squared_error
 
 from churnml.metrics import (
-    decile_table,
     mean_absolute_loss,
     normalised_gini_score,
+    root_mean_squared_loss,
     spearman_score,
     top_share_score,
     total_ratio,
@@ -28,6 +28,7 @@ def values() -> tuple[np.ndarray, np.ndarray]:
 
 def test_loss_and_correlation_equal_the_reference(values: tuple[np.ndarray, np.ndarray]) -> None:
     assert mean_absolute_loss(*values) == pytest.approx(mean_absolute_error(*values))
+    assert root_mean_squared_loss(*values) == pytest.approx(root_mean_squared_error(*values))
     assert spearman_score(*values) == pytest.approx(spearmanr(*values).statistic)
 
 
@@ -59,25 +60,6 @@ def test_gini_of_right_wrong_and_no_order() -> None:
 def test_top_share_with_ties_at_the_edge() -> None:
     # The two places go to the best and to one of two tied customers, who bring 10 and 30.
     assert top_share_score([60, 10, 30, 0, 0], [3, 2, 2, 1, 1], fraction=0.4) == pytest.approx(0.8)
-
-
-def test_decile_table_adds_up(values: tuple[np.ndarray, np.ndarray]) -> None:
-    truth, predicted = values
-    table = decile_table(truth, predicted)
-    assert table.decile.tolist() == list(range(1, 11))
-    assert np.sum(table.n_customers * table.actual_mean) == pytest.approx(truth.sum())
-    assert np.sum(table.n_customers * table.predicted_mean) == pytest.approx(predicted.sum())
-    assert table.actual_share[0] == pytest.approx(top_share_score(truth, predicted))
-    assert np.all(np.diff(table.predicted_mean) <= 1e-9)
-
-
-def test_decile_table_of_a_loss_has_no_shares() -> None:
-    assert np.isnan(decile_table([-1.0, 0.0], [1.0, 0.0], n_parts=2).actual_share).all()
-
-
-def test_decile_table_needs_a_customer_per_part() -> None:
-    with pytest.raises(ValueError, match="fewer customers than parts"):
-        decile_table([1.0] * 5, [1.0] * 5)
 
 
 @pytest.mark.parametrize("metric", [total_ratio, top_share_score])

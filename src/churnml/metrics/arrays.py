@@ -10,10 +10,12 @@ import numpy.typing as npt
 __all__ = [
     "Floats",
     "as_amounts",
+    "as_flags",
     "as_labels",
     "as_probabilities",
     "cumulative_by_score",
     "n_of_fraction",
+    "per_customer",
     "same_length",
     "total_of_top",
 ]
@@ -31,11 +33,17 @@ def as_amounts(values: npt.ArrayLike, *, name: str) -> Floats:
     return array
 
 
+def as_flags(values: npt.ArrayLike, *, name: str) -> Floats:
+    """Return a vector of 0 and 1, or raise ValueError."""
+    flags = as_amounts(values, name=name)
+    if not ((flags == 0) | (flags == 1)).all():
+        raise ValueError(f"{name} holds something else than 0 and 1")
+    return flags
+
+
 def as_labels(y_true: npt.ArrayLike) -> Floats:
     """Return a vector of 0 and 1 in which both occur, or raise ValueError."""
-    labels = as_amounts(y_true, name="y_true")
-    if not np.isin(labels, (0.0, 1.0)).all():
-        raise ValueError("y_true holds something else than 0 and 1")
+    labels = as_flags(y_true, name="y_true")
     if labels.min() == labels.max():
         raise ValueError("y_true holds one class only")
     return labels
@@ -46,6 +54,16 @@ def as_probabilities(p: npt.ArrayLike, *, name: str = "y_prob") -> Floats:
     array = as_amounts(p, name=name)
     if array.min() < 0 or array.max() > 1:
         raise ValueError(f"{name} leaves [0, 1]")
+    return array
+
+
+def per_customer(value: npt.ArrayLike, *, name: str, n_customers: int, lowest: float = 0.0) -> Floats:
+    """Return one number per customer, from one for all or one each, or raise ValueError."""
+    array = as_amounts(np.full(n_customers, value) if np.ndim(value) == 0 else value, name=name)
+    if array.size != n_customers:
+        raise ValueError(f"{name} is neither one number nor one per customer: it differs in length")
+    if array.min() < lowest:
+        raise ValueError(f"{name} is negative" if lowest == 0 else f"{name} is below {lowest}")
     return array
 
 
@@ -84,9 +102,11 @@ def cumulative_by_score(y_score: Floats, *amounts: Floats) -> tuple[Floats, Floa
     totals : list of ndarray, shape (n_distinct + 1,)
         For each amount its sum over those customers.
     """
-    # Ties are ordered by their amounts, so that no sum depends on the order of the rows.
-    order = np.lexsort((*amounts[::-1], -y_score))
+    order = np.argsort(-y_score)
     ordered = y_score[order]
+    if np.any(ordered[1:] == ordered[:-1]):
+        # Ties are ordered by their amounts, so that no sum depends on the order of the rows.
+        order = np.lexsort((*amounts[::-1], -y_score))
     last = np.append(np.flatnonzero(ordered[1:] != ordered[:-1]), ordered.size - 1)
     totals = [np.append(0.0, np.cumsum(amount[order])[last]) for amount in amounts]
     return ordered[last], np.append(0.0, last + 1.0), totals

@@ -16,6 +16,7 @@ from churnml.metrics.arrays import (
     as_labels,
     as_probabilities,
     cumulative_by_score,
+    per_customer,
     same_length,
 )
 
@@ -58,16 +59,10 @@ def expected_gain(p: npt.ArrayLike, value: npt.ArrayLike, *, effect: npt.ArrayLi
 
 
 def _economics(effect: npt.ArrayLike, cost: npt.ArrayLike, *, n_customers: int) -> tuple[Floats, Floats]:
-    kept, spent = (
-        as_amounts(np.full(n_customers, o) if np.ndim(o) == 0 else o, name=name)
-        for o, name in ((effect, "effect"), (cost, "cost"))
-    )
-    if kept.size != n_customers or spent.size != n_customers:
-        raise ValueError("effect or cost is neither one number nor one per customer")
+    kept = per_customer(effect, name="effect", n_customers=n_customers, lowest=-np.inf)
+    spent = per_customer(cost, name="cost", n_customers=n_customers)
     if kept.min() < 0 or kept.max() > 1:
         raise ValueError("effect leaves [0, 1]")
-    if spent.min() < 0:
-        raise ValueError("cost is negative")
     return kept, spent
 
 
@@ -188,6 +183,12 @@ def savings_score(
     ------
     ValueError
         If the churned customers were worth nothing, or as `profit_at_capacity_score`.
+
+    Notes
+    -----
+    The literature divides by the cheaper of contacting nobody and contacting everybody. With a capacity the latter
+    cannot be done, so here it is always contacting nobody; `cost_savings_score` is the literature's, for decisions
+    and any costs.
 
     References
     ----------

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import norm, rankdata
 
 from churnml.metrics.arrays import (
     Floats,
@@ -19,7 +18,6 @@ from churnml.metrics.arrays import (
 __all__ = [
     "average_precision_score",
     "capture_score",
-    "delong_interval",
     "gains_curve",
     "lift_score",
     "precision_recall_curve",
@@ -92,52 +90,6 @@ def roc_auc_score(y_true: npt.ArrayLike, y_score: npt.ArrayLike) -> float:
     """
     false_positive, true_positive, _ = roc_curve(y_true, y_score)
     return float(np.trapezoid(true_positive, false_positive))
-
-
-def delong_interval(y_true: npt.ArrayLike, y_score: npt.ArrayLike, *, confidence: float = 0.95) -> tuple[float, float]:
-    """Confidence interval of `roc_auc_score`, without assumption on the scores' distribution.
-
-    Parameters
-    ----------
-    y_true, y_score : array_like, shape (n_customers,)
-        1 = churned within the horizon; any score that grows with risk.
-    confidence : float
-        In (0, 1).
-
-    Returns
-    -------
-    low, high : float
-        Symmetric around the area, cut to [0, 1]; of width zero where the classes are separated completely.
-
-    Raises
-    ------
-    ValueError
-        If a class has fewer than two customers, or as `roc_auc_score`.
-
-    References
-    ----------
-    .. [1] DeLong, DeLong, Clarke-Pearson (1988). Comparing the areas under two or more correlated receiver
-       operating characteristic curves. Biometrics 44(3), 837-845.
-    .. [2] Sun, Xu (2014). Fast implementation of DeLong's algorithm. IEEE Signal Processing Letters 21(11).
-
-    Examples
-    --------
-    >>> low, high = delong_interval([1, 0, 1, 0, 1], [0.9, 0.5, 0.5, 0.1, 0.4])
-    >>> round(low, 3), round(high, 3)
-    (0.184, 1.0)
-    """
-    if not 0 < confidence < 1:
-        raise ValueError("confidence is not in (0, 1)")
-    labels, scores = _checked(y_true, y_score)
-    churned, stayed = np.sort(scores[labels == 1]), np.sort(scores[labels == 0])
-    if min(churned.size, stayed.size) < 2:
-        raise ValueError("a class has fewer than two customers")
-    ranks = rankdata(np.concatenate([churned, stayed]))
-    above = (ranks[: churned.size] - rankdata(churned)) / stayed.size
-    below = 1 - (ranks[churned.size :] - rankdata(stayed)) / churned.size
-    error = np.sqrt(np.var(above, ddof=1) / churned.size + np.var(below, ddof=1) / stayed.size)
-    area, reach = float(np.mean(above)), float(norm.ppf(0.5 + confidence / 2) * error)
-    return max(0.0, area - reach), min(1.0, area + reach)
 
 
 def precision_recall_curve(y_true: npt.ArrayLike, y_score: npt.ArrayLike) -> tuple[Floats, Floats, Floats]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import numpy.typing as npt
 from scipy.stats import rankdata
@@ -11,17 +9,15 @@ from scipy.stats import rankdata
 from churnml.metrics.arrays import (
     Floats,
     as_amounts,
-    cumulative_by_score,
     n_of_fraction,
     same_length,
     total_of_top,
 )
 
 __all__ = [
-    "DecileTable",
-    "decile_table",
     "mean_absolute_loss",
     "normalised_gini_score",
+    "root_mean_squared_loss",
     "spearman_score",
     "top_share_score",
     "total_ratio",
@@ -61,6 +57,33 @@ def mean_absolute_loss(y_true: npt.ArrayLike, y_pred: npt.ArrayLike) -> float:
     """
     actual, predicted = _checked(y_true, y_pred)
     return float(np.mean(np.abs(actual - predicted)))
+
+
+def root_mean_squared_loss(y_true: npt.ArrayLike, y_pred: npt.ArrayLike) -> float:
+    """Root of the mean squared difference between predicted and actual value.
+
+    Parameters
+    ----------
+    y_true, y_pred : array_like, shape (n_customers,)
+        Actual and predicted value, in currency.
+
+    Returns
+    -------
+    float
+        In currency. Least for the mean, unlike `mean_absolute_loss`; a few large customers decide it.
+
+    Raises
+    ------
+    ValueError
+        If a value is missing or lengths differ.
+
+    Examples
+    --------
+    >>> round(root_mean_squared_loss([0, 0, 90], [10, 20, 60]), 4)
+    21.6025
+    """
+    actual, predicted = _checked(y_true, y_pred)
+    return float(np.sqrt(np.mean((actual - predicted) ** 2)))
 
 
 def total_ratio(y_true: npt.ArrayLike, y_pred: npt.ArrayLike) -> float:
@@ -196,58 +219,3 @@ def top_share_score(y_true: npt.ArrayLike, y_pred: npt.ArrayLike, *, fraction: f
     if total <= 0:
         raise ValueError("the actual total is not positive")
     return total_of_top(actual, predicted, n_top=n_of_fraction(fraction, actual.size)) / total
-
-
-@dataclass(frozen=True, slots=True)
-class DecileTable:
-    """Actual against predicted value by tenths of the customers, highest prediction first.
-
-    Parameters
-    ----------
-    decile : ndarray of int64, shape (n_parts,)
-        1 is the top.
-    n_customers : ndarray, shape (n_parts,)
-        Not whole where ties are shared between tenths.
-    predicted_mean, actual_mean : ndarray, shape (n_parts,)
-        In currency per customer.
-    actual_share : ndarray, shape (n_parts,)
-        Share of all actual value; not a number where the total is not positive.
-    """
-
-    decile: npt.NDArray[np.int64]
-    n_customers: Floats
-    predicted_mean: Floats
-    actual_mean: Floats
-    actual_share: Floats
-
-
-def decile_table(y_true: npt.ArrayLike, y_pred: npt.ArrayLike, *, n_parts: int = 10) -> DecileTable:
-    """Compare predicted and actual value by tenths of the customers.
-
-    Parameters
-    ----------
-    y_true, y_pred : array_like, shape (n_customers,)
-        Actual and predicted value, in currency.
-    n_parts : int
-        Number of parts, at most the number of customers.
-
-    Raises
-    ------
-    ValueError
-        If there are fewer customers than parts, a value is missing, or lengths differ.
-
-    Examples
-    --------
-    >>> decile_table([0, 10, 90, 0], [1, 3, 2, 0], n_parts=2).actual_mean.tolist()
-    [50.0, 0.0]
-    """
-    actual, predicted = _checked(y_true, y_pred)
-    if not 1 <= n_parts <= actual.size:
-        raise ValueError("there are fewer customers than parts, or no parts")
-    _, n_above, (predicted_above, actual_above) = cumulative_by_score(predicted, predicted, actual)
-    edges = np.linspace(0, actual.size, n_parts + 1)
-    size = np.diff(edges)
-    promised, came = (np.diff(np.interp(edges, n_above, total)) for total in (predicted_above, actual_above))
-    total = float(np.sum(actual))
-    share = came / total if total > 0 else np.full(n_parts, np.nan)
-    return DecileTable(np.arange(1, n_parts + 1), size, promised / size, came / size, share)
