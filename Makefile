@@ -2,7 +2,9 @@
 # Needs Python 3.11, git, make and gcc. Everything else is installed into .venv/, from uv.lock, with hashes.
 
 NAME = cdnow
-DATA = ../shared/data/$(NAME)
+SHARED = ../shared/data
+DATA = $(SHARED)/$(NAME)
+QUALITY =
 PORT = 5000
 SYNCED = .venv/.synced
 BENCHED = .venv/.benched
@@ -11,7 +13,7 @@ BENCH =
 ENV = env -u PYTHONDONTWRITEBYTECODE PATH="$$PWD/.venv/bin:$$PATH" VIRTUAL_ENV="$$PWD/.venv" \
 	DVC_NO_ANALYTICS=true MLFLOW_DISABLE_TELEMETRY=true DO_NOT_TRACK=true OMP_WAIT_POLICY=passive
 
-.PHONY: help setup run test test-all check bench ui example clean
+.PHONY: help setup run test test-all check bench quality ui example clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' Makefile
@@ -42,6 +44,9 @@ check: $(SYNCED) ## style, types, import contracts, lock
 
 bench: $(BENCHED) ## what is fast and small, beside a bare limit, DuckDB and polars (BENCH="--scale small": to try)
 	@$(ENV) python -m benchmarks $(BENCH)
+
+quality: $(SYNCED) ## how good the models are on open data, from a configuration alone (SHARED=folder with the data)
+	@$(ENV) python -m benchmarks.quality --data $(SHARED) $(QUALITY)
 
 # The programs to compare with are no part of the set-up; without a network the figures that need them are left out.
 $(BENCHED): $(SYNCED)

@@ -18,7 +18,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         inputs=["prepared", "churn_model", "clv_model", "churn_backtest", "clv_backtest"],
         outputs=["metrics", "details", "plots", "page"],
     )
+    params, history = load_params(args.params), open_history(args.prepared)
     judged = evaluate(
+        params,
         backtests={"churn": args.churn_backtest, "clv": args.clv_backtest},
         metrics=args.metrics,
         details=args.details,
@@ -26,7 +28,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         page=args.page,
     )
     models = {"churn": args.churn_model, "clv": args.clv_model}
-    params, history = load_params(args.params), open_history(args.prepared)
     record_and_promote(params, history, judged, root=Path.cwd(), models=models, plots=args.plots)
     return 0
 

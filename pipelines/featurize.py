@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Sequence
 from pathlib import Path
 
-from churnml.config import load_params
-from churnml.exports.features_page import features_page
-from churnml.features.dictionary import describe
-from churnml.features.statistics import FeatureStatistics
-from churnml.flow.featurize import featurize
-from churnml.histories.store import open_history
-from churnml.stage import parse_paths, run_stage
-from churnml.storage import write_bytes, write_json
+from churnml.flow.quick_start import quick_start
+
+with quick_start():
+    from churnml.config import load_params
+    from churnml.exports.features_page import features_page
+    from churnml.features.dictionary import describe
+    from churnml.features.statistics import FeatureStatistics
+    from churnml.flow.featurize import featurize
+    from churnml.histories.store import open_history
+    from churnml.stage import parse_paths, run_stage
+    from churnml.storage import write_bytes, write_json
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -28,4 +32,5 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
+    gc.freeze()  # what has been loaded stays to the end: nobody needs to look for garbage among it
     run_stage(main)

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from churnml.config import load_params
 from churnml.flow.score import load_models, score
 from churnml.histories.store import open_history
+from churnml.parquet import write_parquet
 from churnml.stage import parse_paths, run_stage
-from churnml.storage import write_parquet
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from churnml.config import load_params
 from churnml.flow.learn import train_churn
@@ -19,6 +20,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         spine=args.spine,
         model=args.model,
         backtest=args.backtest,
+        root=Path.cwd(),
     )
     return 0
 

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from churnml.histories.conform import MONEY, TIME
-from churnml.histories.store import History, TableInfo
+from churnml.histories.store import TableInfo
 from churnml.timeline import DAY_US
+from churnml.verification.excerpt import Excerpt
 
 Row = Mapping[str, Any]
 FOREVER = np.iinfo(np.int64).max
@@ -52,27 +51,11 @@ COLUMNS: dict[str, dict[str, pa.DataType]] = {
 }
 
 
-@dataclass(frozen=True)
-class MemoryHistory(History):
-    """One bucket of prepared tables."""
-
-    rows: Mapping[str, pa.Table] = field(default_factory=dict)
-
-    def open(self, table: str, bucket: int) -> pq.ParquetFile:
-        stored = self.rows[table]
-        for place, column in enumerate(stored.schema):
-            if pa.types.is_string(column.type):
-                stored = stored.set_column(place, column.name, stored.column(place).dictionary_encode())
-        sink = pa.BufferOutputStream()
-        pq.write_table(stored, sink, store_decimal_as_integer=True)
-        return pq.ParquetFile(pa.BufferReader(sink.getvalue()))
-
-
-def memory_history(as_of: int, tables: Mapping[str, tuple[str, Sequence[Row]]], **more: Any) -> MemoryHistory:
+def memory_history(as_of: int, tables: Mapping[str, tuple[str, Sequence[Row]]], **more: Any) -> Excerpt:
     """Return a history from rows by table: name -> (kind, rows with ``id`` and the columns of the kind)."""
     prepared = {name: _table(kind, rows) for name, (kind, rows) in tables.items()}
     infos = {name: _info(name, kind, prepared[name]) for name, (kind, _) in tables.items()}
-    return MemoryHistory(Path("memory"), as_of, 1, infos, rows=prepared, **more)
+    return Excerpt(Path("memory"), as_of, 1, infos, held=prepared, **more)
 
 
 def _table(kind: str, rows: Sequence[Row]) -> pa.Table:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import contextlib
 import importlib.util
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 
+from churnml.estimators.churn import ChurnClassifier
 from churnml.stage import ends_well
 from churnml.storage import digest_file
 
@@ -58,6 +60,14 @@ def run(folder: Path, *names: str) -> int:
             if code:
                 return code
     return 0
+
+
+@contextlib.contextmanager
+def few_trees(n_rounds: int = 40) -> Iterator[None]:
+    """Train with so few rounds at most, where it does not matter how good a churn model is."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(ChurnClassifier.__init__.__kwdefaults__, "max_rounds", n_rounds)
+        yield
 
 
 def merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:

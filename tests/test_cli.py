@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -14,7 +15,7 @@ import pytest
 import yaml
 from small_company import PROJECT, small_params, write_params
 
-from churnml import __version__, cli, workspace
+from churnml import __version__, cli, tracking, workspace
 from churnml.errors import ConfigError, DataError, EnvironmentFault
 from churnml.stage import ERROR_FILE
 from churnml.workspace import make_workspace, require_folder, run_pipeline
@@ -278,6 +279,21 @@ def test_a_workspace_that_cannot_be_written_is_an_environment_fault(tmp_path: Pa
 
 def test_promote_without_a_record_ends_with_5(tmp_path: Path) -> None:
     assert churnml("promote", "churn", folder=tmp_path) == 5
+
+
+def test_promote_refuses_who_failed_the_gate_and_names_the_limit(tmp_path: Path) -> None:
+    folder = tmp_path / "model"
+    folder.mkdir()
+    for name in ("model.txt", "model.json", "card.md"):
+        (folder / name).write_text("{}")
+    gate = "failed: Calibration slope 3.00 on the newest window is outside the limits 0.50 to 2.00."
+    told = tracking.RunRecord(model="churn", params={}, metrics={}, tags={"gate": gate}, model_folder=folder)
+    tracking.record(tmp_path, told)
+    assert churnml("promote", "churn", "--version", "1", folder=tmp_path) == 5
+    assert "did not pass its gate: Calibration slope 3.00" in str(error_of(tmp_path)["problem"])
+    # The same model, judged by wider limits.
+    tracking.record(tmp_path, replace(told, tags={"gate": "passed"}))
+    assert churnml("promote", "churn", "--version", "1", folder=tmp_path) == 0
 
 
 def with_plain_date(folder: Path) -> None:

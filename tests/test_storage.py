@@ -5,8 +5,6 @@ import os
 import stat
 from pathlib import Path
 
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -19,14 +17,11 @@ from churnml.storage import (
     new_file,
     new_folder,
     read_json,
-    read_parquet,
     resolve,
     write_bytes,
     write_json,
-    write_parquet,
 )
 
-TABLE = pa.table({"id": [f"c{i}" for i in range(500)], "x": pa.array(range(500), pa.float64())})
 PLACES = ("..", ".", "/", "//", "\\", "~", "~root", "a", "b.csv", "link", "loop", "C:", "http://x", "$HOME", "a" * 300)
 SIGNS = (*"*? \t\n\x00é\ud800\u2025\u202e", "[1]", "{a}", "%2e%2e", "\uff0e\uff0e", "-rf")
 FRAGMENTS = st.sampled_from([*PLACES, *SIGNS])
@@ -190,8 +185,22 @@ def test_leftovers_of_a_killed_run_are_swept(tmp_path: Path) -> None:
     assert os.listdir(tmp_path) == ["x"]
 
 
+def test_leftovers_of_a_folder_filled_by_way_of_another_are_swept(tmp_path: Path) -> None:
+    with new_folder(tmp_path / "x") as outer, new_folder(outer) as inner:
+        names = outer.name, inner.name
+    for name in names:
+        write_bytes(b"half", tmp_path / name / "a")
+    with new_folder(tmp_path / "x"):
+        pass
+    assert os.listdir(tmp_path) == ["x"]
+
+
 @pytest.mark.parametrize(
-    "name", [f".x.json.{'0' * 16}.tmp", f".y.{'0' * 16}.tmp", ".x.notes.tmp", f"x.{'0' * 16}.tmp", f".x.{'g' * 16}.tmp"]
+    "name",
+    [
+        *(f".x.json.{'0' * 16}.tmp", f".y.{'0' * 16}.tmp", ".x.notes.tmp", f"x.{'0' * 16}.tmp", f".x.{'g' * 16}.tmp"),
+        *(f"..x.{'0' * 16}.tmp", f".x.{'0' * 16}.tmp.{'0' * 16}.tmp"),
+    ],
 )
 def test_sweep_leaves_what_belongs_to_others(name: str, tmp_path: Path) -> None:
     (tmp_path / name).write_bytes(b"of somebody else, perhaps being written just now")
@@ -218,16 +227,6 @@ def test_full_disk_leaves_the_old_file(place: str, tmp_path: Path, monkeypatch: 
     with pytest.raises(EnvironmentFault, match=r"x: cannot be written \(No space left on device\)\. Free disk space"):
         write_bytes(b"new", final)
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {"x": b"old"}
-
-
-def test_full_disk_leaves_the_old_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    write_parquet(TABLE, tmp_path / "x.parquet")
-    before = digest_file(tmp_path / "x.parquet")
-    monkeypatch.setattr(pq, "write_table", full)
-    with pytest.raises(EnvironmentFault, match=r"x\.parquet: cannot be written"):
-        write_parquet(TABLE.slice(1), tmp_path / "x.parquet")
-    assert os.listdir(tmp_path) == ["x.parquet"]
-    assert digest_file(tmp_path / "x.parquet") == before
 
 
 def test_full_disk_leaves_the_old_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -265,63 +264,8 @@ def test_damaged_json_is_refused_unquoted(data: bytes, tmp_path: Path) -> None:
         read_json(tmp_path / "x.json")
 
 
-@pytest.mark.parametrize("read", [read_json, read_parquet])
 @pytest.mark.parametrize("name", ["absent", "file/below"])
-def test_absent_files_are_named(read: object, name: str, tmp_path: Path) -> None:
+def test_absent_files_are_named(name: str, tmp_path: Path) -> None:
     write_bytes(b"", tmp_path / "file")
     with pytest.raises(DataError, match=f"{name.rpartition('/')[2]}: file not found"):
-        read(tmp_path / name)
-
-
-def test_parquet_keeps_the_table_and_its_bytes(tmp_path: Path) -> None:
-    write_parquet(TABLE, tmp_path / "a.parquet")
-    write_parquet(pa.concat_tables([TABLE.slice(0, 7), TABLE.slice(7)]).combine_chunks(), tmp_path / "b.parquet")
-    assert read_parquet(tmp_path / "a.parquet").equals(TABLE)
-    assert digest_file(tmp_path / "a.parquet") == digest_file(tmp_path / "b.parquet")
-    assert read_parquet(tmp_path / "a.parquet", columns=["x"]).column_names == ["x"]
-
-
-@pytest.mark.parametrize("share", [0.0, 0.3, 0.7, 0.99])
-def test_cut_parquet_is_refused(share: float, tmp_path: Path) -> None:
-    write_parquet(TABLE, tmp_path / "x.parquet")
-    whole = (tmp_path / "x.parquet").read_bytes()
-    write_bytes(whole[: int(len(whole) * share)], tmp_path / "x.parquet")
-    with pytest.raises(DataError, match=r"x.parquet: damaged or no Parquet file\. Deliver or make it again\."):
-        read_parquet(tmp_path / "x.parquet")
-
-
-@given(place=st.floats(0, 1, exclude_max=True), bit=st.integers(0, 7))
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
-def test_no_flipped_bit_gives_other_values(place: float, bit: int, tmp_path: Path) -> None:
-    """A flip in the footer may leave the values as they are; it must not change them silently."""
-    write_parquet(TABLE, tmp_path / "x.parquet")
-    data = bytearray((tmp_path / "x.parquet").read_bytes())
-    pages = len(data) - 8 - int.from_bytes(data[-8:-4], "little")
-    data[4 + int(place * (pages - 4))] ^= 1 << bit
-    write_bytes(bytes(data), tmp_path / "x.parquet")
-    try:
-        found = read_parquet(tmp_path / "x.parquet")
-    except DataError:
-        return
-    assert found.equals(TABLE)
-
-
-def test_a_file_that_may_not_be_read_is_no_damaged_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    write_parquet(TABLE, tmp_path / "x.parquet")
-    monkeypatch.setattr(pq, "ParquetFile", raising(PermissionError(errno.EACCES, "denied")))
-    with pytest.raises(EnvironmentFault, match=r"x\.parquet: may not be read"):
-        read_parquet(tmp_path / "x.parquet")
-
-
-def test_memory_that_runs_out_is_no_damaged_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    write_parquet(TABLE, tmp_path / "x.parquet")
-    monkeypatch.setattr(pq, "ParquetFile", raising(pa.ArrowMemoryError("malloc failed")))
-    with pytest.raises(MemoryError, match="malloc"):
-        read_parquet(tmp_path / "x.parquet")
-
-
-def raising(error: Exception) -> object:
-    def call(*_: object, **__: object) -> None:
-        raise error
-
-    return call
+        read_json(tmp_path / name)

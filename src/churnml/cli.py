@@ -186,7 +186,7 @@ def promote(
         number, gate = tracking.gate_of(Path.cwd(), model, alias=alias, version=version)
         if gate != "passed":
             raise ModelError(
-                f"version {number} of {model} did not pass its gate",
+                f"version {number} of {model} did not pass its gate{gate.removeprefix('failed').rstrip('.')}",
                 rule="model.gate",
                 next_step="See reports/evaluation.html; train another one.",
             )

@@ -18,7 +18,7 @@ from numbers import Real
 
 from churnml.errors import ConfigError
 
-__all__ = ["LANGUAGES", "MISSING", "catalogue", "figure", "has_words", "words"]
+__all__ = ["LANGUAGES", "MISSING", "catalogue", "figure", "has_words", "languages_from", "words"]
 
 LANGUAGES = ("en", "zh")
 """Languages of the catalogue: English and Simplified Chinese."""
@@ -36,6 +36,17 @@ def catalogue() -> Mapping[str, Mapping[str, str]]:
         resources.files("churnml").joinpath("wording.json").read_text(encoding="utf-8")
     )
     return found
+
+
+def languages_from(first: str) -> list[str]:
+    """Return every language, one of them first.
+
+    Examples
+    --------
+    >>> languages_from("zh")
+    ['zh', 'en']
+    """
+    return [first, *(other for other in LANGUAGES if other != first)]
 
 
 def has_words(key: str) -> bool:

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import yaml
 
-from churnml.errors import ConfigError, DataError, EnvironmentFault, did_you_mean
-from churnml.storage import read_json
+from churnml.errors import ConfigError, DataError, did_you_mean
+from churnml.storage import as_fault, read_json
 
 __all__ = ["TARGETS", "make_workspace", "require_folder", "run_pipeline"]
 
@@ -135,7 +135,7 @@ def make_workspace(example: Path, data: Path, workspace: Path, *, project: Path)
                 next_step="Name a folder of examples/, and with --data the folder of its files.",
             )
     _refuse_foreign(workspace, project)
-    try:
+    with as_fault(workspace):
         raw = workspace / "data" / "raw"
         raw.mkdir(parents=True, exist_ok=True)
         for path in files:
@@ -152,13 +152,6 @@ def make_workspace(example: Path, data: Path, workspace: Path, *, project: Path)
                 shutil.copytree(project / part, target, ignore=_IGNORED)
             else:
                 shutil.copyfile(project / part, target)
-    except OSError as error:
-        raise EnvironmentFault(
-            f"cannot be written ({error.strerror or 'input/output error'})",
-            rule="environment.write",
-            file=workspace.name,
-            next_step="Free disk space or mend the permissions, then run again.",
-        ) from error
 
 
 def _refuse_foreign(workspace: Path, project: Path) -> None:

@@ -54,6 +54,42 @@ def test_ranking_by_hand() -> None:
     assert (found.as_of, rows["c1"]["risk_band"], rows["c1"]["value_tier"]) == (date(2024, 6, 30), "high", "B")
 
 
+HOUR = 3_600_000_000
+
+
+@pytest.mark.parametrize(
+    ("due_hours", "wanted"),
+    [
+        (None, date(2024, 7, 14)),  # unknown: the campaign's last day
+        (400 * 24, date(2024, 7, 14)),
+        (14 * 24, date(2024, 7, 14)),
+        (13 * 24, date(2024, 7, 13)),
+        (25, date(2024, 7, 1)),
+        (23, date(2024, 7, 1)),  # later on the day of the scores itself: the next one
+        (0, date(2024, 7, 1)),
+        (-48, date(2024, 7, 1)),
+    ],
+)
+def test_contact_by_is_each_customers_own_day_within_the_campaign(due_hours: int | None, wanted: date) -> None:
+    due = None if due_hours is None else AS_OF + due_hours * HOUR
+    own = pa.array([due, AS_OF + 5 * 24 * HOUR], pa.int64()).cast(pa.timestamp("us", "UTC"))
+    rows = decide(scores([0.9, 0.8], [300, 200], contact_by=own), None, plan=PLAN).table.to_pylist()
+    found = {row["customer_id"]: row["contact_by"] for row in rows}
+    assert found == {"c0": wanted, "c1": date(2024, 7, 5)}
+
+
+def test_nobody_is_due_after_a_campaign_that_ends_today() -> None:
+    own = pa.array([AS_OF + 9 * 24 * HOUR, None], pa.int64()).cast(pa.timestamp("us", "UTC"))
+    found = decide(scores([0.9, 0.8], [300, 200], contact_by=own), None, plan=replace(PLAN, contact_within_days=0))
+    assert found.table["contact_by"].to_pylist() == [date(2024, 6, 30)] * 2
+
+
+def test_only_who_is_contacted_has_a_day() -> None:
+    own = pa.array([AS_OF + 5 * 24 * HOUR] * 4, pa.int64()).cast(pa.timestamp("us", "UTC"))
+    found = decide(scores([0.9, 0.8, 0.7, None], [300, 200, 100, 100], contact_by=own), None, plan=PLAN)
+    assert found.table["contact_by"].to_pylist() == [date(2024, 7, 5), date(2024, 7, 5), None, None]
+
+
 def test_every_reason_in_the_order_in_which_they_are_looked_at() -> None:
     contacts = pa.table(
         {

@@ -4,17 +4,12 @@ from pathlib import Path
 import pytest
 
 from churnml.config import load_params, write_resolved
-from churnml.config.blocks import FAMILIES
 from churnml.errors import ConfigError
-from churnml.features import plan
+from churnml.families import FAMILIES
 
 MEANING = "meaning: {en: Kinds, zh: 种类}"
 PYTHON = f"name: variety, function: features/own.py:variety, table: orders, {MEANING}"
 SQL = f"name: share, sql: features/share.sql, tables: [orders, visits], {MEANING}"
-
-
-def test_families_are_those_of_the_features():
-    assert FAMILIES == plan.FAMILIES
 
 
 def test_every_family_is_made_unless_some_are_chosen(load_with):

@@ -3,9 +3,8 @@ import typing
 import pytest
 from pydantic import BaseModel, ValidationError
 
-from churnml.config import Params, params
+from churnml.config import Params
 from churnml.errors import ConfigError
-from churnml.histories import contract
 
 
 def test_defaults_are_those_of_the_documentation(load_with):
@@ -148,10 +147,6 @@ def test_files_and_tables_are_checked(load_with, histories_text, old, new, messa
 def test_a_table_lies_in_a_file_several_or_a_folder(load_with, histories_text, name):
     table = load_with(histories=histories_text.replace("orders.csv", name)).histories.tables["orders"]
     assert list(table.file) == name.strip("[]").split(", ")
-
-
-def test_reader_and_parameters_know_the_same_endings():
-    assert params.FILE_ENDINGS == contract.FILE_ENDINGS
 
 
 def test_with_a_database_file_names_a_relation(load_with):

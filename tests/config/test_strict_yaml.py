@@ -3,7 +3,8 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from churnml.config.strict_yaml import MAX_BYTES, MAX_DEPTH, parse_yaml
+from churnml.config.small_files import MAX_BYTES
+from churnml.config.strict_yaml import MAX_DEPTH, parse_yaml
 from churnml.errors import ConfigError
 
 

@@ -8,6 +8,7 @@ from feature_tables import feature_table
 from churnml.errors import ModelError
 from churnml.estimators import artifact
 from churnml.estimators.artifact import load, save
+from churnml.estimators.card import card_of
 from churnml.estimators.churn import ChurnClassifier
 from churnml.estimators.clv import ValueRegressor
 from churnml.estimators.matrix import spec_of, to_matrix
@@ -37,7 +38,7 @@ def folder(churn, tmp_path):
 
 def test_a_churn_model_comes_back_whole(churn, folder):
     loaded = load(folder)
-    np.testing.assert_array_equal(loaded.model.predict_proba(X), churn.predict_proba(X))
+    np.testing.assert_array_equal(loaded.model.churn_probability(X), churn.churn_probability(X))
     assert loaded.spec == SPEC
     assert loaded.meta == META
     assert loaded.digest == digest_file(folder / "model.json")
@@ -97,7 +98,7 @@ def test_another_model_than_the_expected_one_is_refused(folder):
 def _reseal(folder, text, **changes):
     facts = json.loads((folder / "model.json").read_bytes())
     del facts["seal"]
-    facts |= {"model_txt_sha256": digest_bytes(text), **changes}
+    facts |= {"texts": {"model.txt": digest_bytes(text)}, **changes}
     (folder / "model.txt").write_bytes(text)
     (folder / "model.json").write_bytes(ModelRecord.sealed(facts))
 
@@ -122,10 +123,12 @@ def test_trees_that_hang_their_reader_are_given_up(folder, monkeypatch):
     "changes",
     [
         {"kind": "pickle"},
-        {"format": 2},
+        {"format": 1},
         {"hook": "os.system"},
         {"features": []},
         {"levels": {"unknown": ["a"]}},
+        {"texts": {}},
+        {"texts": {"model.txt": "0" * 64, "../model.x.txt": "0" * 64}},
         {"state": {"calibrator": {"slope": -1.0, "intercept": 0.0}}},
     ],
 )
@@ -136,7 +139,7 @@ def test_a_sealed_record_of_another_form_is_refused(folder, changes):
 
 
 def test_a_record_with_another_number_of_features_is_refused(folder):
-    _reseal(folder, (folder / "model.txt").read_bytes(), features=["a"], levels={})
+    _reseal(folder, (folder / "model.txt").read_bytes(), features=[*SPEC.names, "more"])
     with pytest.raises(ModelError, match="different numbers of features"):
         load(folder, trusted=True)
 
@@ -151,3 +154,14 @@ def test_the_card_names_window_metrics_limits_and_columns_left_out(folder):
         "`orders_noise`",
     ):
         assert part in card
+
+
+def test_the_card_tells_which_parts_carry_weight_and_how_far_that_moved():
+    facts = {"kind": "churn", "n_rounds": 9, "features": ["a"], "levels": {}, "dropped": {}}
+    state = {"weights": {"trees": 0.7, "logistic": 0.3, "hazard": 0.0}}
+    moved = {"2024-01-02": {"trees": 0.5, "logistic": 0.5}, "2024-02-01": {"trees": 0.9, "logistic": 0.1}}
+    told = card_of({**facts, "state": state, "meta": {"weights_by_cut_off": moved}}, record_sha256="0" * 64)
+    assert "Boosted trees 70%, logistic regression 30%." in told
+    assert "Tried, and left without weight: hazard over time." in told
+    assert "| boosted trees | 70% | 50% to 90% |" in told
+    assert "carry weight" not in card_of({**facts, "state": {}, "meta": {}}, record_sha256="0" * 64)

@@ -21,7 +21,7 @@ def test_ranks_and_calibrates_new_customers():
     X, y, _, spec = _data(n_customers=2_000, n_dates=1)
     model = ChurnClassifier().fit(X, y, categorical=spec.categorical)
     X_new, y_new, p_true, _ = _data(n_customers=4_000, n_dates=1, seed=1)
-    p = model.predict_proba(X_new)
+    p = model.churn_probability(X_new)
     assert roc_auc_score(y_new, p) > roc_auc_score(y_new, p_true) - 0.02
     assert calibration_line(y_new, p).slope == pytest.approx(1.0, abs=0.15)
     assert p.mean() == pytest.approx(y_new.mean(), abs=0.03)
@@ -38,7 +38,7 @@ def test_threads_and_reruns_give_the_same_bytes():
 
 def test_another_seed_gives_another_model():
     X, y, _, _ = _data()
-    one, two = (ChurnClassifier(seed=s, **SMALL).fit(X, y).predict_proba(X) for s in (1, 2))
+    one, two = (ChurnClassifier(seed=s, **SMALL).fit(X, y).churn_probability(X) for s in (1, 2))
     assert not np.array_equal(one, two)
 
 
@@ -46,7 +46,7 @@ def test_calibration_follows_the_validation_rows():
     X, y, _, _ = _data(n_customers=1_500)
     valid = np.arange(y.size) >= 1_500
     lower = np.where(valid & (np.arange(y.size) % 2 == 0), 0, y)
-    usual, fewer = (ChurnClassifier(**SMALL).fit(X, t, valid=valid).predict_proba(X).mean() for t in (y, lower))
+    usual, fewer = (ChurnClassifier(**SMALL).fit(X, t, valid=valid).churn_probability(X).mean() for t in (y, lower))
     assert fewer < 0.75 * usual
 
 
@@ -55,7 +55,7 @@ def test_a_validation_set_without_churners_is_replaced_by_customers_held_out():
     valid = np.zeros(y.size, dtype=bool)
     valid[np.flatnonzero(y == 0)[:50]] = True
     model = ChurnClassifier(**SMALL).fit(X, y, valid=valid)
-    assert model.predict_proba(X).mean() == pytest.approx(y.mean(), abs=0.05)
+    assert model.churn_probability(X).mean() == pytest.approx(y.mean(), abs=0.05)
 
 
 def test_one_class_is_refused_with_counts():
@@ -75,7 +75,7 @@ def test_twenty_churners_are_enough():
     X, _, p, _ = _data(n_customers=300, n_dates=1)
     y = np.zeros(300)
     y[np.argsort(-p)[:20]] = 1
-    predicted = ChurnClassifier(**SMALL).fit(X, y).predict_proba(X)
+    predicted = ChurnClassifier(**SMALL).fit(X, y).churn_probability(X)
     assert roc_auc_score(y, predicted) > 0.7
     assert predicted.mean() == pytest.approx(20 / 300, abs=0.03)
 
@@ -90,8 +90,8 @@ def test_labels_other_than_0_and_1_are_refused(odd):
 def test_another_number_of_features_is_refused():
     X, y, _, _ = _data()
     model = ChurnClassifier(max_rounds=5).fit(X, y)
-    with pytest.raises(ModelError, match="8 features where the model has 9"):
-        model.predict_proba(X[:, 1:])
+    with pytest.raises(ModelError, match="X has 8 features, but ChurnClassifier is expecting 9"):
+        model.churn_probability(X[:, 1:])
 
 
 def test_parameters_can_be_read_and_set():

@@ -1,10 +1,13 @@
+import json
+
+import lightgbm as lgb
 import numpy as np
 import pytest
 from feature_tables import feature_table
 
 from churnml.errors import DataError, ModelError
 from churnml.estimators.boosting import booster_text
-from churnml.estimators.clv import ValueRegressor
+from churnml.estimators.clv import ValueRegressor, value_roles
 from churnml.estimators.matrix import spec_of, to_matrix
 from churnml.metrics import normalised_gini_score
 
@@ -47,17 +50,17 @@ def test_refunds_lower_the_level_and_the_lower_end():
     X, y = _data()
     refunded = np.where(np.arange(y.size) % 4 == 0, -0.5 * y.mean(), y)
     plain, lowered = (ValueRegressor(max_rounds=20).fit(X, t) for t in (np.maximum(refunded, 0), refunded))
-    assert lowered.level_ < plain.level_
+    assert lowered.predict(X).sum() == pytest.approx(refunded.sum(), rel=0.1)
+    assert lowered.predict(X).sum() < plain.predict(X).sum()
     assert lowered.forecast(X).low.min() < 0
 
 
-def test_level_follows_the_validation_rows():
-    X, y = _data()
-    valid = np.arange(y.size) >= 800
-    usual, doubled = (
-        ValueRegressor(max_rounds=20).fit(X, np.where(valid, k * y, y), valid=valid).level_ for k in (1.0, 2.0)
-    )
-    assert doubled == pytest.approx(2.0 * usual, rel=0.1)
+def test_the_level_is_that_of_the_newest_rows():
+    X, y = _data(n_customers=2_000)
+    newest = np.arange(y.size) >= 2_000
+    moved = np.where(newest, 2.0 * y, y)
+    model = ValueRegressor(max_rounds=20).fit(X, moved, valid=newest)
+    assert model.predict(X[newest]).sum() == pytest.approx(moved[newest].sum(), rel=0.1)
 
 
 def test_the_currency_does_not_matter():
@@ -83,8 +86,10 @@ def test_counts_are_a_measure_too():
 
 def test_threads_give_the_same_bytes():
     X, y = _data()
-    texts = {booster_text(ValueRegressor(threads=k, max_rounds=20).fit(X, y).booster_) for k in (1, 2)}
-    assert len(texts) == 1
+    one, two = (ValueRegressor(threads=k, max_rounds=20).fit(X, y, roles={"expected": 3}) for k in (1, 2))
+    assert one.state() == two.state()
+    texts = [{name: booster_text(booster) for name, booster in m.boosters().items()} for m in (one, two)]
+    assert texts[0] == texts[1]
 
 
 def test_a_constant_target_is_refused():
@@ -102,5 +107,82 @@ def test_too_few_customers_with_value_are_refused():
 def test_another_number_of_features_is_refused():
     X, y = _data()
     model = ValueRegressor(max_rounds=5).fit(X, y)
-    with pytest.raises(ModelError, match="features where the model has 9"):
+    with pytest.raises(ModelError, match="features, but ValueRegressor is expecting 9"):
         model.predict(X[:, 1:])
+
+
+def _with_expected(*, n=3_000, seed=0):
+    """Return features of which one is the true mean for a year, another that for three."""
+    draw = np.random.default_rng(seed)
+    mean = draw.gamma(0.5, 40.0, n)
+    X = np.column_stack([draw.normal(size=(n, 4)), mean, 2.5 * mean]).astype(np.float32)
+    y = np.where(draw.random(n) < 0.4, 0.0, mean * draw.gamma(1.0, 1.0 / 0.6, n))
+    return X, y
+
+
+def test_an_expectation_that_is_right_is_made_use_of():
+    (X, y), (X_new, y_new) = _with_expected(n=1_000), _with_expected(n=8_000, seed=1)
+    plain, told = (ValueRegressor(max_rounds=100).fit(X, y, roles=roles) for roles in ({}, {"expected": 4}))
+    assert {"expected", "offset"} & set(told.weights_)
+    scores = [normalised_gini_score(y_new, model.predict(X_new)) for model in (plain, told)]
+    assert scores[1] >= scores[0]
+
+
+def test_an_expectation_that_says_nothing_has_no_weight():
+    X, y = _with_expected()
+    X[:, 0] = np.abs(X[:, 0])
+    assert "expected" not in ValueRegressor(max_rounds=50).fit(X, y, roles={"expected": 0}).weights_
+
+
+def test_a_longer_horizon_is_carried_by_the_expectations():
+    X, y = _with_expected()
+    model = ValueRegressor(max_rounds=20).fit(X, y, roles={"expected": 4, "expected_far": 5})
+    np.testing.assert_allclose(model.predict(X), 2.5 * model.predict(X, horizon_factor=1.0), rtol=1e-5)
+
+
+def test_large_tables_grow_one_booster(monkeypatch):
+    monkeypatch.setattr("churnml.estimators.value_parts.FEW_PARTS_FROM_ROWS", 1_000)
+    X, y = _with_expected()
+    model = ValueRegressor(max_rounds=20).fit(X, y, roles={"expected": 4})
+    assert set(model.boosters()) == {"main"}
+    assert set(model.weights_) <= {"tweedie", "expected"}
+
+
+def test_plain_values_and_texts_and_back():
+    X, y = _with_expected()
+    model = ValueRegressor(max_rounds=30).fit(X, y, roles={"expected": 4, "expected_far": 5})
+    state = json.loads(json.dumps(model.state()))
+    texts = {name: lgb.Booster(model_str=booster_text(booster)) for name, booster in model.boosters().items()}
+    again = ValueRegressor.from_state(texts, state, threads=1)
+    for mine, read in zip(model.forecast(X), again.forecast(X), strict=True):
+        np.testing.assert_array_equal(read, mine)
+
+
+def test_only_boosters_with_a_weight_are_kept():
+    X, y = _data()
+    model = ValueRegressor(max_rounds=20).fit(X, y)
+    used = {part for name in model.weights_ for part in (("any", "size") if name == "two" else (name,))}
+    assert set(model.others_) == used - {"tweedie"}
+    assert sum(model.weights_.values()) == pytest.approx(1.0)
+
+
+def test_a_customer_without_expectation_has_a_forecast():
+    X, y = _with_expected()
+    model = ValueRegressor(max_rounds=20).fit(X, y, roles={"expected": 4})
+    X[:5, 4] = np.nan
+    assert np.isfinite(model.predict(X)).all()
+
+
+@pytest.mark.parametrize(
+    ("asked", "roles"),
+    [(90.0, {"expected": 1}), (365.0, {"expected": 1, "expected_far": 3}), (180.0, {"expected": 1})],
+)
+def test_expectations_are_found_by_name(asked, roles):
+    names = ["a", "orders_expected_value_90d", "orders_expected_purchases_90d", "orders_expected_value_365d"]
+    found = value_roles(names, source="orders", measure="amount", horizon_days=90.0, asked_days=asked)
+    assert found == roles
+
+
+def test_names_that_are_no_expectation_give_no_roles():
+    names = ["orders_expected_value_share", "visits_expected_value_90d", "orders_expected_spend"]
+    assert value_roles(names, source="orders", measure="amount", horizon_days=90.0, asked_days=90.0) == {}

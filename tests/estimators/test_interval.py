@@ -27,3 +27,13 @@ def test_plain_values_and_back():
     found = fit_interval(np.linspace(1.0, 9.0, 200), np.linspace(0.0, 20.0, 200))
     again = ValueInterval.from_state(found.state())
     np.testing.assert_array_equal(again.predict(np.arange(5.0)), found.predict(np.arange(5.0)))
+
+
+def test_four_of_five_customers_lie_inside_though_half_buy_nothing():
+    draw = np.random.default_rng(0)
+    mean = draw.gamma(2.0, 10.0, 20_000)
+    actual = np.where(draw.random(mean.size) < 0.5, 0.0, mean * draw.gamma(2.0, 1.0, mean.size))
+    low, high = fit_interval(mean[:10_000], actual[:10_000]).predict(mean[10_000:])
+    covered = (low <= actual[10_000:]) & (actual[10_000:] <= high)
+    assert covered.mean() == pytest.approx(0.8, abs=0.02)
+    assert (low == 0).all()

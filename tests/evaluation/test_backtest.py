@@ -31,15 +31,24 @@ def _same(one, two):
 def test_every_test_row_is_scored_by_model_and_rules():
     found = _churn()
     assert found.table.num_rows == 500
-    assert found.models() == ["churnml", "recency", "frequency", "bgnbd", "logistic"]
+    assert found.models() == ["churnml", "recency", "frequency", "bgnbd", "logistic", "rfm_lightgbm"]
     assert dict(found.absent) == {"tenure": "2024-09-27: no column for tenure"}
     np.testing.assert_array_equal(found.values("y"), CHURNED[750:])
     assert found.table.column("fold").to_pylist() == ["2024-09-27"] * 250 + ["2024-12-26"] * 250
 
 
+def test_rows_keep_what_describes_them():
+    found = _churn()
+    assert {"past_value", "of_customers_plan"} <= set(found.table.column_names)
+    assert "tenure_days" not in found.table.column_names
+    assert found.fits[0]["horizon_days"] == 90.0
+    assert sum(found.fits[0]["weights"].values()) == pytest.approx(1.0, abs=0.5)
+
+
 def test_value_comes_with_its_interval():
     found = backtest_value(TABLE, VALUE, _folds(), roles=ROLES, horizon_days=90.0, threads=1, **QUICK)
-    assert found.models() == ["churnml", "last_spend", "frequency", "bgnbd_gamma_gamma"]
+    rules = ["last_spend", "frequency", "formula", "bgnbd_gamma_gamma", "rfm_lightgbm"]
+    assert found.models() == ["churnml", *rules]
     assert (found.values("v_low") <= found.values("v_churnml")).all()
 
 

@@ -6,13 +6,14 @@ import pytest
 
 from churnml.evaluation.backtest import Predictions
 from churnml.evaluation.plots import plots_of
-from churnml.evaluation.report import metrics_of
+from churnml.evaluation.report import card_figures, metrics_of
+from churnml.evaluation.terms import Terms
 from churnml.metrics import log_loss, roc_auc_score
 
 N = 400
 
 
-def predictions(*, kind="churn", shift=0.0, one_class=False):
+def predictions(*, kind="churn", shift=0.0, one_class=False, describing=None):
     """Two cut-offs; the model sees more of the truth than the recency rule (or last spend) does."""
     draw = np.random.default_rng(0)
     risk = draw.normal(size=2 * N)
@@ -20,6 +21,7 @@ def predictions(*, kind="churn", shift=0.0, one_class=False):
     y = (draw.random(2 * N) < p).astype(float)
     y = np.zeros(2 * N) if one_class else y
     keys = {"fold": ["a"] * N + ["b"] * N, "customer_id": [f"c{k:04d}" for k in range(N)] * 2}
+    keys |= describing or {}
     nothing = np.full(2 * N, np.nan)
     rule = 1.0 / (1.0 + np.exp(-(0.5 * risk + draw.normal(size=2 * N) + shift)))
     if kind == "churn":
@@ -49,6 +51,58 @@ def test_the_interval_holds_the_number_and_is_of_the_right_size():
 def test_the_difference_to_each_rule_has_an_interval_of_its_own():
     gap = metrics_of(predictions())["against"]["recency"]
     assert 0.0 < gap["low"] < gap["difference"] < gap["high"]
+
+
+def test_bold_figures_come_with_intervals():
+    scores = metrics_of(predictions())["overall"]["churnml"]
+    for key in ("average_precision", "lift", "capture", "log_loss", "brier", "mean_predicted_over_actual"):
+        assert scores[f"{key}_low"] < scores[key] < scores[f"{key}_high"]
+
+
+def test_lists_are_as_long_as_the_team_can_contact():
+    found = metrics_of(predictions(), terms=Terms(capacity=100))
+    assert found["fraction"] == 100 / N
+    assert found["overall"]["churnml"]["capture"] > found["overall"]["churnml"]["capture_10"]
+    by_customer = metrics_of(predictions(), terms=Terms(capacity=100, is_out_of_time=False))
+    assert by_customer["fraction"] == 100 / (2 * N)
+
+
+def test_money_is_told_where_past_value_is_known():
+    spent = {"past_value": np.linspace(0.0, 1000.0, 2 * N)}
+    terms = Terms(capacity=50, effect=0.5, cost=1.0, margin=0.4)
+    scores = metrics_of(predictions(describing=spent), terms=terms)["overall"]
+    assert scores["churnml"]["profit_per_contact"] > scores["recency"]["profit_per_contact"] > 0
+    assert scores["churnml"]["empc"] > scores["churnml"]["empb"] > 0
+    assert 0 < scores["churnml"]["savings"] < 0.5
+    assert "empc" not in metrics_of(predictions())["overall"]["churnml"]
+
+
+def test_parts_of_the_customers_are_judged_by_the_same_measure():
+    group = np.where(np.arange(2 * N) % N < 250, "big", "small")
+    group[[0, 1, 2, N, N + 1]] = "hidden"
+    found = metrics_of(predictions(describing={"of_customers_plan": group}))
+    slices = {each["group"]: each for each in found["slices"]}
+    assert set(slices) == {"big", "small"}
+    assert found["hidden_groups"] == {"customers_plan": 1}
+    data, rows = predictions(), np.flatnonzero(group == "big")
+    y, p = data.values("y"), data.values("p_churnml")
+    halves = (rows[rows < N], rows[rows >= N])
+    mean = np.average([roc_auc_score(y[part], p[part]) for part in halves], weights=[part.size for part in halves])
+    assert slices["big"]["roc_auc"] == pytest.approx(mean)
+    assert slices["big"]["total_ratio_low"] < slices["big"]["total_ratio"] < slices["big"]["total_ratio_high"]
+
+
+def test_small_groups_are_named_but_not_judged():
+    group = np.where(np.arange(2 * N) % N < 360, "big", "small")
+    small = metrics_of(predictions(describing={"of_customers_plan": group}))["slices"][1]
+    assert (small["n_customers"], small["is_enough"]) == (40, False)
+    assert "roc_auc" not in small
+
+
+def test_the_card_shows_figures_with_their_range_and_the_rules():
+    found = card_figures(predictions())
+    assert "95 % interval" in found["metrics"]["roc_auc"]
+    assert list(found["baselines"]) == ["recency"]
 
 
 def test_absent_rules_are_left_out_and_the_best_is_named():
@@ -86,6 +140,33 @@ def test_pictures_of_churn_start_and_end_at_the_corners():
         rows = plots[name].select(columns).to_pylist()
         assert list(rows[0].values()) == [0.0, 0.0]
         assert list(rows[-1].values()) == pytest.approx([1.0, 1.0])
+
+
+def test_printed_calibration_is_that_of_the_plotted_rows():
+    found, rows = metrics_of(predictions())["overall"]["churnml"], plots_of(predictions())["reliability"].slice(0, 10)
+    p, rate, n = (rows[name].to_numpy() for name in ("p_mean", "churn_rate", "n_customers"))
+    assert found["ece"] == pytest.approx(np.average(np.abs(p - rate), weights=n))
+    assert found["mean_predicted_over_actual"] == pytest.approx(np.dot(p, n) / np.dot(rate, n))
+
+
+def test_printed_decile_calibration_is_that_of_the_plotted_rows():
+    data = predictions(kind="clv")
+    found, rows = metrics_of(data)["overall"]["churnml"], plots_of(data)["value_deciles"].slice(0, 10)
+    promised, came, n = (rows[name].to_numpy() for name in ("predicted_mean", "actual_mean", "n_customers"))
+    assert found["decile_calibration"] == pytest.approx(np.dot(n, np.abs(promised - came)) / np.dot(n, came))
+
+
+def test_printed_capture_is_a_point_of_the_plotted_curve():
+    found, rows = metrics_of(predictions())["overall"], plots_of(predictions())["gains"].to_pylist()
+    tenth = next(row for row in rows if row["model"] == "churnml" and row["fraction_contacted"] == 0.1)
+    assert found["churnml"]["capture_10"] == pytest.approx(tenth["fraction_captured"])
+
+
+def test_the_newest_window_has_a_picture_of_its_own():
+    figures = metrics_of(predictions())
+    plots = plots_of(predictions(), figures)
+    assert figures["calibration"]["cut_off"] == "b"
+    assert sum(plots["reliability_latest"]["n_customers"].to_pylist()) == N
 
 
 def test_value_deciles_add_up():

@@ -3,12 +3,12 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-from html.parser import HTMLParser
 
 import pytest
+from page_reader import PageReader
 
 from churnml.exports.features_page import features_page
-from churnml.features.plan import FAMILIES
+from churnml.families import FAMILIES
 from churnml.wording import LANGUAGES, has_words
 
 SAMPLE = {"n_rows": 1000, "n_sampled": 900, "n_customers": 90, "dates": ["2024-01-01", "2024-02-01"]}
@@ -33,22 +33,6 @@ PAYLOADS = [
     '" onmouseover="alert(1)',
     "{{ 7*7 }}",
 ]
-
-
-class Collector(HTMLParser):
-    def __init__(self, page: bytes) -> None:
-        super().__init__()
-        self.tags: list[str] = []
-        self.attributes: list[tuple[str, str | None]] = []
-        self.text = ""
-        self.feed(page.decode())
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append(tag)
-        self.attributes += attrs
-
-    def handle_data(self, data: str) -> None:
-        self.text += data
 
 
 def test_a_row_says_what_there_is() -> None:
@@ -99,7 +83,7 @@ def test_every_field_is_escaped(text: str) -> None:
         "flags": [text],
         "words": {"en": text, "zh": text},
     }
-    seen = Collector(features_page([ENTRY | hostile, ENTRY | {"levels": [{"level": text, "share": 1.0}]}], SAMPLE))
+    seen = PageReader(features_page([ENTRY | hostile, ENTRY | {"levels": [{"level": text, "share": 1.0}]}], SAMPLE))
     assert seen.tags.count("script") == 1
     assert "img" not in seen.tags
     assert not [name for name, _ in seen.attributes if name.startswith("on") or name in {"href", "src", "style"}]

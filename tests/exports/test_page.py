@@ -1,10 +1,10 @@
 from __future__ import annotations
 
 import re
-from html.parser import HTMLParser
 
 import pyarrow as pa
 import pytest
+from page_reader import PageReader
 
 from churnml.exports.charts import bar_chart, line_chart
 from churnml.exports.data_check_page import data_check_page
@@ -46,22 +46,6 @@ SAFE_TAGS = {
 }
 
 
-class Collector(HTMLParser):
-    def __init__(self, page: bytes) -> None:
-        super().__init__()
-        self.tags: list[str] = []
-        self.attributes: list[tuple[str, str | None]] = []
-        self.text = ""
-        self.feed(page.decode())
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append(tag)
-        self.attributes += attrs
-
-    def handle_data(self, data: str) -> None:
-        self.text += data
-
-
 def full_page(text: str) -> bytes:
     blocks = [
         Paragraph(text),
@@ -76,7 +60,7 @@ def full_page(text: str) -> bytes:
 
 
 def assert_inert(page: bytes, text: str) -> None:
-    seen = Collector(page)
+    seen = PageReader(page)
     assert set(seen.tags) <= SAFE_TAGS
     assert not [name for name, _ in seen.attributes if name.startswith("on") or name in {"href", "src", "style"}]
     assert text in seen.text
@@ -105,10 +89,10 @@ def test_page_stands_alone_under_a_strict_policy() -> None:
 
 def test_two_languages_have_a_switch_and_one_has_none() -> None:
     views = [View("Title", "en", []), View("\u6807\u9898", "zh", [])]
-    both = Collector(render_views(views))
+    both = PageReader(render_views(views))
     assert both.tags.count("article") == both.tags.count("label") == 2
     assert ("lang", "zh-Hans") in both.attributes
-    assert "label" not in Collector(render_page("Title", "en", [])).tags
+    assert "label" not in PageReader(render_page("Title", "en", [])).tags
 
 
 def test_evaluation_page_marks_best_figures_and_keeps_dates_in_order() -> None:
@@ -174,3 +158,54 @@ def test_data_check_page_puts_errors_first_and_says_when_all_is_well() -> None:
 def test_evaluation_says_whether_it_was_tested_on_later_dates(is_later: bool, said: str) -> None:
     metrics = {"churn": {"overall": {"churnml": {"roc_auc": 0.8}}, "is_out_of_time": is_later}}
     assert said in evaluation_page(metrics).decode()
+
+
+SLICE = {"by": "tenure", "group": "over_2_years", "n_customers": 250, "mean_outcome": 0.1}
+TOLD = {
+    "overall": {"churnml": {"roc_auc": 0.8, "capture": 0.6}, "recency": {"roc_auc": 0.7, "capture": 0.4}},
+    "against": {"recency": {"difference": 0.1, "low": 0.05, "high": 0.15}},
+    "best_rule": "recency",
+    "fraction": 0.1,
+    "verdict": {"ok": False, "reasons": [{"rule": "gate.ece", "en": "in English", "zh": "\u4e2d\u6587"}]},
+    "calibration": {"cut_off": "2024-01-02", "n_rows": 500, "slope": 0.9, "slope_low": 0.8, "slope_high": 1.0},
+    "slices": [
+        {**SLICE, "is_enough": True, "roc_auc": 0.75, "roc_auc_low": 0.7, "roc_auc_high": 0.8, "total_ratio": 1.1},
+        {**SLICE, "group": "under_90_days", "n_customers": 40, "is_enough": False},
+    ],
+    "min_group": 100,
+    "hidden_groups": {"customers_country": 2},
+    "weights": {"2024-01-02": {"trees": 0.75, "logistic": 0.25}},
+    "agreement": {"contradictions": 0.125, "n_rows": 400},
+    "lead_time": {"churnml": {"lead_days": [90.0, 150.0], "fraction_listed": [0.6, 0.2], "n_churners": 50}},
+}
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "a list of 10% of the customers found 60 by churnml and 40 by the best simple rule (Recency rule)",
+        "0.100\n(0.050\u20130.150)",
+        "in English",
+        "\u4e2d\u6587",
+        "0.800\u20131.000",
+        "0.750\n(0.700\u20130.800)",
+        "too few to judge",
+        "fewer than 100 customers",
+        "2 groups of customers country",
+        "boosted trees 75%, logistic regression 25%",
+        "12.5% (400 customers",
+        "Of 50 customers who left, 20% had been on a list 150 days or more",
+    ],
+)
+def test_evaluation_page_tells_what_is_added_and_how_sure_it_is(said: str) -> None:
+    assert said in PageReader(evaluation_page({"churn": TOLD})).text
+
+
+def test_evaluation_page_puts_the_rules_in_order_and_draws_few_of_them() -> None:
+    models = {name: {"roc_auc": area} for name, area in zip("abcdef", (0.5, 0.9, 0.6, 0.7, 0.55, 0.65), strict=True)}
+    columns = {"model": [*models, "churnml"], "fraction_contacted": [0.0] * 7, "fraction_captured": [0.0] * 7}
+    found = {"overall": {**models, "churnml": {"roc_auc": 0.8}}, "against": {name: {} for name in models}}
+    page = evaluation_page({"churn": found}, {"gains": columns}).decode()
+    rows = re.findall(r"<tr><td>(\w+)</td>", page[page.index("Beside the simple rules") :])
+    assert rows[:7] == ["churnml", "b", "d", "f", "c", "e", "a"]
+    assert page.count("<polyline") == 2 * 5

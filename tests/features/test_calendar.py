@@ -7,7 +7,7 @@ import pytest
 from factories import AS_OF, DAY, WINDOWS
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from memory_history import MemoryHistory, memory_history
+from memory_history import memory_history
 from oracles import spells as spells_oracle
 from oracles.features import calendar_features as oracle
 from random_histories import instant, named, random_spells
@@ -16,18 +16,19 @@ from churnml.errors import DataError
 from churnml.features.calendar import calendar_features
 from churnml.features.plan import FeaturePlan
 from churnml.histories.bucket import Bucket
+from churnml.histories.store import History
 
 DATES = (AS_OF - 120 * DAY, AS_OF - 60 * DAY, AS_OF)
 PEOPLE = [{"id": f"c{i}", "joined": AS_OF - 900 * DAY, "segment": "ab"[i % 2]} for i in range(6)]
 T = AS_OF - 60 * DAY
 
 
-def company(entries: list[dict], plans: dict[str, list] | None = None) -> MemoryHistory:
+def company(entries: list[dict], plans: dict[str, list] | None = None) -> History:
     tables = {"customers": ("customers", PEOPLE), "plans": ("spells", named(plans or {}))}
     return memory_history(AS_OF, {**tables, "changes": ("calendar", entries)})
 
 
-def features_of(history: MemoryHistory, dates: tuple[int, ...] = DATES) -> dict[tuple[str, int], dict[str, float]]:
+def features_of(history: History, dates: tuple[int, ...] = DATES) -> dict[tuple[str, int], dict[str, float]]:
     bucket = Bucket(history, 0)
     who, when = np.repeat(np.arange(6), len(dates)), np.tile(np.array(dates, np.int64), 6)
     plan = FeaturePlan(WINDOWS, {"changes.type": ("outage",)})

@@ -6,6 +6,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 from factories import AS_OF, WINDOWS, random_company
+from spenders import features_of, spenders
 
 from churnml.features.btyd_features import PurchaseModels
 from churnml.features.build import build_features
@@ -15,9 +16,8 @@ from churnml.histories.bucket import Bucket
 from churnml.histories.conform import TIME
 from churnml.wording import MISSING, catalogue
 
-PLAN = FeaturePlan(
-    WINDOWS, {"orders.channel": ("web", "shop"), "changes.type": ("outage",)}, btyd_table="orders", btyd_horizon_days=60
-)
+LEVELS = {"orders.channel": ("web", "shop"), "changes.type": ("outage",)}
+PLAN = FeaturePlan(WINDOWS, LEVELS, btyd_table="orders", btyd_horizons_days=(60.0, 365.0))
 
 
 @pytest.fixture(scope="module")
@@ -40,8 +40,9 @@ def test_every_feature_has_words_of_its_own(features: list[Feature], language: s
         assert MISSING not in text, name
 
 
-def test_no_phrase_is_left_without_a_feature(features: list[Feature]) -> None:
-    families = {(feature.family, feature.measure) for feature in features}
+def test_no_phrase_is_left_without_a_feature(features: list[Feature], tmp_path: Path) -> None:
+    ratios = features_of(spenders(tmp_path))[1]
+    families = {(feature.family, feature.measure) for feature in [*features, *ratios]}
     keys = {tuple(key.split(".")[1:3]) for key in catalogue() if key.startswith("feature.")}
     assert {key for key in keys if key[0] != "window"} == families
 
@@ -54,9 +55,12 @@ def test_no_phrase_is_left_without_a_feature(features: list[Feature]) -> None:
         ("orders_amount_trend_7d_30d", "Pace of amount in orders: the last 7 days relative to the last 30 days "),
         ("orders_count_trend_30d_90d", "Pace of entries in orders: the last 30 days relative to the last 90 days "),
         ("orders_channel_web_share_90d", "Share of entries in orders with \u201cchannel web\u201d in the last 90 days"),
-        ("orders_expected_purchases_60d", "Entries expected in orders in the next 60 days (BG/NBD)"),
+        ("orders_expected_purchases_60d", "Entries expected in orders in the next 60 days (BG/NBD or MBG/CNBD-k)"),
+        ("orders_expected_purchases_365d", "Entries expected in orders in the next 365 days (BG/NBD or MBG/CNBD-k)"),
+        ("orders_p_silent_60d", "Probability of no entry in orders in the next 60 days (BG/NBD or MBG/CNBD-k)"),
         ("plans_end_reason_last", "Why the last period in plans ended"),
         ("changes_any_count_7d", "Entries in changes that concern the customer, begun in the last 7 days"),
+        ("orders_amount_per_items_7d", "Sum of amounts per unit of items in orders in the last 7 days"),
         ("customers_segment", "segment of the customer, from customers"),
     ],
 )

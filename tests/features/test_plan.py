@@ -19,10 +19,17 @@ def test_windows_of_means_and_extremes(every: bool, few: list[int], extreme: lis
 
 
 def test_a_plan_comes_back_from_json() -> None:
-    plan = FeaturePlan((7,), {"o.c": ("x",)}, "o", 60.0, ("recency", "own"), every_window=True, own={"a": "0f"})
+    families, own = ("recency", "own"), {"a": "0f"}
+    plan = FeaturePlan((7,), {"o.c": ("x",)}, "o", (60.0, 365.0), families, every_window=True, own=own)
     assert FeaturePlan.from_json(json.loads(json.dumps(plan.to_json()))) == plan
     assert plan.keeps("own")
     assert not plan.keeps("levels")
+
+
+def test_a_plan_with_one_horizon_can_still_be_read() -> None:
+    value = FeaturePlan((7,)).to_json()
+    del value["btyd_horizons_days"]
+    assert FeaturePlan.from_json(value | {"btyd_horizon_days": 60.0}).btyd_horizons_days == (60.0,)
 
 
 def test_levels_kept_by_number_and_share() -> None:

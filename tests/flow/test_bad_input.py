@@ -138,7 +138,8 @@ CASES = {
         count=164,
     ),
     "horizon too long": Case(
-        changed({"churn": {"horizon_days": 400}}),
+        # Ten weeks before as_of: not even a horizon of two weeks could be learned from and checked instead.
+        changed({"churn": {"horizon_days": 400}, "histories": {"as_of": "2024-03-20"}}),
         4,
         "time.horizon_too_long",
         ("churn.horizon_days", "400 days is longer than what the history can label", "at most"),

@@ -11,17 +11,20 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
-from small_company import PROJECT, TO_LISTS, another, options, results, run
+from small_company import PROJECT, TO_LISTS, another, few_trees, options, results, run
 
 import churnml.histories.prepare as preparing
+from churnml.config import load_params
 from churnml.flow.judge import evaluate
+from churnml.wording import catalogue
 
 # Where a curve is flat, the line search of BFGS says so; the fit is compared by its likelihood.
 pytestmark = pytest.mark.filterwarnings("ignore:The line search algorithm did not converge")
 
 AS_OF = pa.scalar(datetime(2024, 6, 30, tzinfo=UTC), pa.timestamp("us", tz="UTC"))
 COLUMNS = [
-    *("customer_id", "as_of", "p_churn", "clv", "clv_low", "clv_high", "value_at_risk", "value_tier", "risk_band"),
+    *("customer_id", "as_of", "p_churn", "p_churn_30d", "p_churn_90d", "p_churn_180d", "p_churn_365d"),
+    *("expected_days", "contact_by", "clv", "clv_low", "clv_high", "value_at_risk", "value_tier", "risk_band"),
     *("reason_1", "reason_2", "reason_3", "model_version"),
 ]
 
@@ -88,6 +91,7 @@ def test_everybody_is_on_exactly_one_list(golden: Path) -> None:
 
 def test_figures_of_the_backtests_are_written(golden: Path, tmp_path: Path) -> None:
     judged = evaluate(
+        load_params(golden / "params.yaml"),
         backtests={name: golden / "data" / "backtest" / name for name in ("churn", "clv")},
         metrics=tmp_path / "metrics.json",
         details=tmp_path / "evaluation.json",
@@ -98,7 +102,12 @@ def test_figures_of_the_backtests_are_written(golden: Path, tmp_path: Path) -> N
     assert set(judged) == set(metrics) == {"churn", "clv"}
     assert 0.5 < metrics["churn"]["roc_auc"] <= 1
     plots = {path.name for path in (tmp_path / "plots").iterdir()}
-    assert plots == {"gains.csv", "roc.csv", "reliability.csv", "value_deciles.csv"}
+    curves = {"gains.csv", "roc.csv", "reliability.csv", "reliability_latest.csv", "lead_time.csv", "value_deciles.csv"}
+    assert plots == curves
+    judged = json.loads((tmp_path / "evaluation.json").read_text())
+    assert {"latest", "capture", "lift_10"} <= set(metrics["churn"])
+    assert {"tenure", "customers_country"} <= {part["by"] for part in judged["churn"]["slices"]}
+    assert {reason["rule"] for reason in judged["churn"]["verdict"]["reasons"]} <= set(catalogue())
 
 
 def shuffled(folder: Path) -> None:
@@ -218,7 +227,8 @@ def test_a_ready_label_can_be_churn(golden: Path, tmp_path: Path) -> None:
     by_age = {"campaign": {"value_column": "age", "value_periods": 2}}
     folder = another(tmp_path / "label", golden, NO_VALUE, FEW_TABLES, tables, {"churn": LABEL}, by_age)
     gone = with_labels(folder, golden)
-    assert run(folder, *TO_LISTS) == 0
+    with few_trees():
+        assert run(folder, *TO_LISTS) == 0
     ages = pq.read_table(folder / "data" / "simulated" / "customers.parquet", columns=["customer_id", "age"])
     wanted = pc.multiply(ages.sort_by("customer_id")["age"], 2.0).to_pylist()
     assert scores_of(folder)["clv"].to_pylist() == [None if age is None else age for age in wanted]

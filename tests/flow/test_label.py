@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 from factories import AS_OF, DAY
-from memory_history import MemoryHistory, memory_history
+from memory_history import memory_history
 
 from churnml.config import Params
 from churnml.errors import DataError, TimeContractError
@@ -18,7 +18,8 @@ from churnml.flow.buckets import bucket_path
 from churnml.flow.label import label
 from churnml.flow.spine import make_spine, read_plan
 from churnml.flow.treatments import treatment_limits
-from churnml.storage import read_parquet
+from churnml.histories.store import History
+from churnml.parquet import read_parquet
 from churnml.timeline import us_to_iso
 
 EVENTS = {"kind": "events", "id": "id", "time": "occurred_at", "known_at": "known_at", "categories": ["channel"]}
@@ -36,7 +37,7 @@ def params(**blocks: Any) -> Params:
     return Params.model_validate({**base, **blocks})
 
 
-def company(*, delay_days: int = 0, contacts: tuple[tuple[str, int, str], ...] = (), **more: Any) -> MemoryHistory:
+def company(*, delay_days: int = 0, contacts: tuple[tuple[str, int, str], ...] = (), **more: Any) -> History:
     """Return four customers who order every ten days for 400 days; one order in ten comes in late."""
     orders = [
         {"id": f"c{i}", "occurred_at": t, "known_at": t + delay_days * DAY * (n % 10 == 0), "amount": 10}
@@ -49,7 +50,7 @@ def company(*, delay_days: int = 0, contacts: tuple[tuple[str, int, str], ...] =
     return memory_history(AS_OF, tables, **more)
 
 
-def labelled(history: MemoryHistory, project: Params, folder: Path, **more: Any) -> tuple[dict[str, Any], pa.Table]:
+def labelled(history: History, project: Params, folder: Path, **more: Any) -> tuple[dict[str, Any], pa.Table]:
     """Return the counts, and the labels with ``days``: how long before as_of each snapshot lies."""
     make_spine(history, project, folder / "spine")
     report = label(history, project, folder / "spine", folder / "labels", **more)
@@ -192,3 +193,111 @@ def test_later_rows_do_not_move_the_date_at_which_own_clocks_begin(tmp_path: Pat
         history = memory_history(AS_OF, {"orders": ("events", orders), "contacts": ("events", [])})
         begins.add(make_spine(history, project, tmp_path / str(n_later)).decided_at)
     assert begins == {AS_OF - 390 * DAY}
+
+
+def durations(folder: Path, customer: str = "c0") -> dict[int, tuple[float | None, float | None]]:
+    """Return event and observed days of one customer's snapshots, by days before as_of."""
+    table = read_parquet(bucket_path(folder / "labels" / "duration", 0))
+    spine = read_parquet(bucket_path(folder / "spine", 0))
+    assert table.select(spine.column_names).equals(spine)
+    return {
+        (AS_OF - int(row["observation_date"].timestamp() * 1e6)) // DAY: (row["event_days"], row["observed_days"])
+        for row in table.to_pylist()
+        if row["customer_id"] == customer
+    }
+
+
+def test_tl_21_durations_stand_beside_the_labels_up_to_what_is_settled(tmp_path: Path) -> None:
+    labelled(company(delay_days=12), params(clv={"table": "orders", "horizon_days": 14}), tmp_path)
+    found = durations(tmp_path)
+    assert found[42] == (2.0, 30.0)
+    assert {days: observed for days, (_, observed) in found.items() if days < 42} == {0: None}
+
+
+def test_tl_27_treated_snapshots_have_no_duration_and_later_treatment_ends_it(tmp_path: Path) -> None:
+    labelled(company(contacts=(("c0", 50, "treated"),)), params(treatments=TREATED), tmp_path)
+    found = durations(tmp_path)
+    assert found[60] == (None, None)
+    assert found[90] == (10.0, 40.0)
+    assert found[30] == (10.0, 30.0)
+
+
+def test_in_41_no_duration_is_measured_across_a_hole(tmp_path: Path) -> None:
+    labelled(company(holes=hole(60, 59)), params(), tmp_path)
+    found = durations(tmp_path)
+    assert {days for days, (_, observed) in found.items() if observed is None} == {90, 60, 30, 0}
+    assert found[120] == (10.0, 60.0)
+
+
+LONG = {**CHURN, "horizon_days": 600}
+"""The history has 400 days: 140 of them can be labelled, three months and a step before two such outcomes."""
+
+
+def test_a_horizon_longer_than_any_label_is_labelled_shorter(tmp_path: Path) -> None:
+    _, table = labelled(company(), params(churn=LONG), tmp_path)
+    plan = read_plan(tmp_path / "spine")
+    assert plan.churn_horizon_us == 140 * DAY
+    assert min(known_days(table)) == 140
+    assert max(known_days(table)) >= 280
+    assert set(table.filter(pa.array(table["days"].to_numpy() >= 140))["is_churned"].to_pylist()) == {0}
+
+
+def test_durations_beside_a_shortened_horizon_are_seen_to_the_end(tmp_path: Path) -> None:
+    labelled(company(), params(churn=LONG, clv={"table": "orders", "horizon_days": 30}), tmp_path)
+    found = durations(tmp_path)
+    assert {days: observed for days, (_, observed) in found.items()} == {
+        days: float(days) if days else None for days in found
+    }
+    assert max(found) >= 280
+    assert all(event == (days % 10 or 10) for days, (event, _) in found.items() if days)
+
+
+def test_tl_27_treatments_in_a_shortened_horizon_take_the_label_and_later_ones_end_the_duration(tmp_path: Path) -> None:
+    history, project = company(contacts=(("c0", 100, "treated"),)), params(churn=LONG, treatments=TREATED)
+    _, table = labelled(history, project, tmp_path)
+    found, known = durations(tmp_path), known_days(table)
+    inside = [days for days in found if 100 < days <= 240]
+    before = [days for days in found if days > 240]
+    assert inside
+    assert before
+    assert not set(inside) & set(known)
+    assert {found[days] for days in inside} == {(None, None)}
+    assert set(before) <= set(known)
+    assert {found[days][1] for days in before} == {float(days - 100) for days in before}
+
+
+def test_in_41_a_hole_before_a_shortened_horizon_spoils_nothing(tmp_path: Path) -> None:
+    labelled(company(holes=hole(60, 55)), params(churn=LONG), tmp_path)
+    found = durations(tmp_path)
+    early = [days for days in found if days > 200]
+    assert early
+    assert {found[days][1] for days in early} == {float(days - 60) for days in early}
+
+
+def test_ready_labels_have_no_durations(tmp_path: Path) -> None:
+    people = [{"id": f"c{i}", "joined": AS_OF - DAY, "segment": "a"} for i in range(4)]
+    history = memory_history(AS_OF, {"people": ("customers", people)})
+    labels = pa.array(["yes", "no", "yes", "no"])
+    history = history.with_rows({"people": history.held["people"].append_column("label", labels)})
+    tables = {"people": {"kind": "customers", "file": "people.csv", "id": "id", "categories": ["segment"]}}
+    project = params(
+        histories={"folder": "raw", "as_of": us_to_iso(AS_OF), "tables": tables},
+        churn={"definition": "label", "table": "people", "label": "left"},
+    )
+    labelled(history, project, tmp_path)
+    assert not (tmp_path / "labels" / "duration").exists()
+
+
+@pytest.mark.parametrize(("asked_days", "halves"), [(300, True), (60, False)])
+def test_half_the_value_is_written_where_value_has_to_be_carried(asked_days: int, halves: bool, tmp_path: Path) -> None:
+    clv = {"table": "orders", "margin": 1.0, "discount_rate_yearly": 0.0, "horizon_days": asked_days}
+    labelled(company(), params(clv=clv), tmp_path)
+    table = read_parquet(bucket_path(tmp_path / "labels" / "value", 0))
+    assert ("value_half" in table.column_names) is halves
+    if halves:
+        plan = read_plan(tmp_path / "spine")
+        value, half = (table[name].drop_null().to_numpy() for name in ("value", "value_half"))
+        # An order of 10 every ten days.
+        np.testing.assert_allclose(half, plan.value_half_us // DAY, atol=10.0)
+        np.testing.assert_allclose(value, plan.value_horizon_us // DAY, atol=10.0)
+        assert table["value_half"].null_count == table["value"].null_count

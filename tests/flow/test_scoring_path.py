@@ -13,35 +13,12 @@ import pytest
 from churnml.config import Params
 from churnml.features.plan import FeaturePlan
 from churnml.flow.buckets import read_buckets
+from churnml.flow.compile import TABLES
 from churnml.flow.featurize import featurize
 from churnml.flow.raw import read_histories
 from churnml.flow.spine import make_spine, read_plan
 from churnml.simulation import simulate
 from churnml.timeline import us_to_iso
-
-TABLES = {
-    "customers": {"kind": "customers", "file": "customers.parquet", "id": "customer_id", "categories": ["segment"]},
-    "orders": {
-        "kind": "events",
-        "file": "orders.parquet",
-        "id": "customer_id",
-        "time": "ordered_at",
-        "known_at": "loaded_at",
-        "amount": "net_amount",
-        "numbers": ["items"],
-        "categories": ["channel"],
-    },
-    "subscriptions": {
-        "kind": "spells",
-        "file": "subscriptions.parquet",
-        "id": "customer_id",
-        "start": "starts_on",
-        "end": "ends_on",
-        "planned_end": "planned_end",
-        "amount": "monthly_fee",
-        "categories": ["plan"],
-    },
-}
 
 
 def params_at(as_of: str) -> Params:

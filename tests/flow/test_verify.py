@@ -16,7 +16,8 @@ import yaml
 from small_company import small_params
 from test_cli import churnml
 
-from churnml.storage import read_json, write_json, write_parquet
+from churnml.parquet import write_parquet
+from churnml.storage import read_json, write_json
 
 pytestmark = pytest.mark.filterwarnings("ignore:The line search algorithm did not converge")
 

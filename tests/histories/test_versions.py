@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from factories import DAY
+from factories import DAY, TIME
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -23,7 +23,6 @@ from churnml.histories.versions import superseded_at
 from churnml.timeline import NEVER
 
 AS_OF = 30
-TIME = pa.timestamp("us", tz="UTC")
 ORDERS = TableContract(
     "orders", "events", "orders.parquet", id="id", time="at", known_at="known", amount=("amount",), key=("line",)
 )

@@ -71,6 +71,7 @@ def test_counts_of_trouble() -> None:
     assert fact("payment", **paid, payments_status_failed_count_90d=1, payments_status_late_count_90d=1) == (
         "n=2;window=90"
     )
+    assert fact("payment", **paid, payments_amount_per_failed_count_90d=70.0) == ""
 
 
 def test_scores_changes_contracts_and_newness() -> None:

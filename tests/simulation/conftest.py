@@ -9,8 +9,9 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
+from churnml.parquet import read_parquet
 from churnml.simulation import SimulationSummary, simulate
-from churnml.storage import read_json, read_parquet
+from churnml.storage import read_json
 
 END = "2024-06-30"
 

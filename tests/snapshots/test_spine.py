@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,13 @@ from factories import AS_OF, DAY, random_company
 from churnml.errors import DataError, TimeContractError
 from churnml.histories.bucket import Bucket
 from churnml.snapshots.population import ChurnDefinition
-from churnml.snapshots.spine import check_enough, labelled_value_horizon, plan_snapshots, spine_of
+from churnml.snapshots.spine import (
+    check_enough,
+    labelled_value_horizon,
+    labelled_window,
+    plan_snapshots,
+    spine_of,
+)
 from churnml.snapshots.splits import split_by_date
 from churnml.timeline import OutcomeWindow
 
@@ -111,3 +118,88 @@ def test_long_horizons_are_tested_on_later_dates(horizon: int, history_days: int
         value_horizon_us=None,
     )
     assert split_by_date(found.churn_dates, reach_us=window.reach_us)
+
+
+def learned_days(history_days: int, *, every_days: int = 30, settle_days: int = 0, **window: int) -> float:
+    """Return the horizon that is learned, days, where one of 180 days, lead and grace beside, is asked for."""
+    found = labelled_window(
+        OutcomeWindow.of_days(**{"horizon_days": 180, **window}),
+        as_of=AS_OF,
+        settled_until=AS_OF - settle_days * DAY,
+        start=AS_OF - history_days * DAY,
+        every_us=every_days * DAY,
+    )
+    asked = OutcomeWindow.of_days(**{"horizon_days": 180, **window})
+    assert found == replace(asked, horizon_us=found.horizon_us)
+    return found.horizon_us / DAY
+
+
+@pytest.mark.parametrize(
+    ("history_days", "horizon"),
+    [
+        (1_000, 180),
+        (270, 180),  # three months before the newest settled date
+        (269, 74),  # a day less: two outcomes, a step and three months must fit
+        (268, 74),
+        (150, 15),
+        (148, 14),
+        (147, None),
+    ],
+)
+def test_a_horizon_too_long_to_label_is_learned_shorter(history_days: int, horizon: int | None) -> None:
+    if horizon is None:
+        with pytest.raises(TimeContractError, match="180 days is longer than what the history can label"):
+            learned_days(history_days)
+    else:
+        assert learned_days(history_days) == horizon
+
+
+def test_a_microsecond_decides_whether_a_horizon_can_be_labelled() -> None:
+    window, start = OutcomeWindow.of_days(horizon_days=180), AS_OF - 270 * DAY
+    more = {"as_of": AS_OF, "settled_until": AS_OF, "every_us": 30 * DAY}
+    assert labelled_window(window, start=start, **more) == window
+    assert labelled_window(window, start=start + 1, **more).horizon_us < window.horizon_us
+
+
+def test_two_shorter_outcomes_and_the_history_before_them_do_fit() -> None:
+    for history_days in range(148, 270):
+        for lead, grace, settle in ((0, 0, 0), (7, 0, 3), (0, 14, 0), (5, 5, 10)):
+            if history_days < 148 + 2 * (lead + grace) + settle:
+                continue
+            if history_days - settle >= 270 + lead + grace:
+                continue
+            days = learned_days(history_days, lead_days=lead, grace_days=grace, settle_days=settle)
+            assert 2 * (days + lead + grace) + 30 + 90 <= history_days - settle
+            assert days >= 14
+
+
+def test_lead_grace_and_settling_shorten_what_is_learned() -> None:
+    assert learned_days(250) == 65
+    assert learned_days(250, lead_days=10) == 55
+    assert learned_days(250, grace_days=10) == 55
+    assert learned_days(250, settle_days=10) == 60
+
+
+@pytest.mark.parametrize(("history_days", "horizon"), [(140, 100), (130, 100), (129, None)])
+def test_where_not_even_two_weeks_fit_twice_one_settled_date_will_do(history_days: int, horizon: int | None) -> None:
+    if horizon is None:
+        with pytest.raises(TimeContractError, match="at most 99 days"):
+            learned_days(history_days, horizon_days=100)
+    else:
+        assert learned_days(history_days, horizon_days=100) == horizon
+
+
+@pytest.mark.parametrize(("asked", "history_days"), [(365, 300), (730, 800), (3_650, 700)])
+def test_horizons_longer_than_any_label_can_be_tested_on_later_dates(asked: int, history_days: int) -> None:
+    found = plan_snapshots(
+        as_of=AS_OF,
+        history_start=AS_OF - history_days * DAY,
+        window=OutcomeWindow.of_days(horizon_days=asked),
+        every_us=30 * DAY,
+        count=12,
+        value_horizon_us=None,
+    )
+    assert 14 * DAY <= found.churn_horizon_us < asked * DAY
+    assert found.churn_dates[-1] + found.churn_horizon_us == AS_OF
+    assert found.churn_dates[0] >= AS_OF - history_days * DAY + 30 * DAY
+    assert split_by_date(found.churn_dates, reach_us=found.churn_horizon_us)

@@ -16,7 +16,16 @@ from pathlib import Path
 import pytest
 
 from churnml.errors import ConfigError, EnvironmentFault, ModelError
-from churnml.tracking import RunRecord, champion_version, fetch, git_commit, model_digest, record, set_alias
+from churnml.tracking import (
+    RunRecord,
+    SearchTrial,
+    champion_version,
+    fetch,
+    git_commit,
+    model_digest,
+    record,
+    set_alias,
+)
 from churnml.tracking import store as store_module
 from churnml.tracking.store import Store, open_store
 
@@ -306,6 +315,17 @@ def test_waiting_for_a_server_is_bounded_unless_the_user_says_otherwise(
         assert os.environ["MLFLOW_HTTP_REQUEST_TIMEOUT"] == "33"
         assert os.environ["MLFLOW_HTTP_REQUEST_MAX_RETRIES"] == "2"
         assert os.environ["MLFLOW_DISABLE_TELEMETRY"] == "true"
+
+
+def test_trials_of_a_search_are_runs_below_the_training(root: Path) -> None:
+    trials = [SearchTrial(0, {"num_leaves": 7}, {"loss": 0.5}), SearchTrial(1, {"num_leaves": 9}, {})]
+    done = record(root, replace(training(root, text="t", model="searched"), trials=trials))
+    with open_store(root) as store:
+        experiment = store.client.get_run(done.run_id).info.experiment_id
+        below = store.client.search_runs([experiment], f"tags.`mlflow.parentRunId` = '{done.run_id}'")
+    assert {run.info.run_name: run.data.metrics.get("loss") for run in below} == {"trial 0": 0.5, "trial 1": None}
+    assert {run.data.params["num_leaves"] for run in below} == {"7", "9"}
+    assert {run.info.status for run in below} == {"FINISHED"}
 
 
 def test_importing_is_light() -> None:

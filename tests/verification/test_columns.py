@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 import pyarrow as pa
 import pytest
+from factories import DAY
 
 from churnml.features.plan import Feature
 from churnml.verification.alarm import Judged, Sources, check_single_features
@@ -16,7 +17,6 @@ from churnml.verification.identifiers import check_identifiers
 from churnml.verification.last_rows import check_last_rows
 from churnml.verification.undated import Observed, check_told, check_undated
 
-DAY = 86_400_000_000
 N = 600
 DRAW = np.random.default_rng(3)
 GONE = DRAW.random(N) < 0.25
@@ -107,6 +107,22 @@ def test_tl_07_a_post_churn_field_is_found(name: str) -> None:
 @pytest.mark.parametrize("name", HONEST)
 def test_tl_07_an_honest_attribute_passes(name: str) -> None:
     assert alarmed(HONEST[name]) == []
+
+
+@pytest.mark.parametrize("measure", ["total", "ratio", "per_day"])
+def test_tl_07_what_is_made_of_a_told_attribute_is_not_told_again(measure: str) -> None:
+    rows, gone_later = np.arange(2 * N) % N, np.tile(GONE, 2)
+    told = gone_later + DRAW.normal(0, 0.01, 2 * N)
+    table = pa.table({"customers_x": told, "customers_made": 2 * told})
+    dates = np.repeat([0, 30 * DAY], N)
+    known = Judged(table, dates, rows, DRAW.random(2 * N) < 0.3, gone_later, np.ones(2 * N, dtype=bool))
+    features = [
+        Feature("customers_x", "customers", "profile", "attribute", "number", detail="x"),
+        Feature("customers_made", "customers", "ratios", measure, "ratio", detail="x / y"),
+    ]
+    found, n_looked_at = check_single_features(known, features, Sources({}, "orders"), alarm=0.995)
+    assert rules(found) == [("time.single_feature", "x")]
+    assert n_looked_at == 1
 
 
 def test_tl_07_declared_constant_is_a_warning() -> None:
@@ -252,6 +268,19 @@ def test_tl_06_rows_written_anew_are_found() -> None:
     for told, expected in ((count + total, [("time.rows_rewritten", "total")]), (DRAW.random(N), [])):
         pair = Observed(pa.table({**then, "orders_total_last": told}), now, 0)
         assert rules(check_told([pair], features, files={"orders": "orders.csv"})[0]) == expected
+
+
+def test_a_ratio_of_a_column_is_no_sign_that_its_rows_were_written_anew() -> None:
+    last, count = DRAW.integers(1, 90, N) * 1.0, DRAW.integers(1, 20, N) * 1.0
+    features = [
+        Feature("orders_count_all", "orders", "frequency", "count", "count"),
+        Feature("orders_total_last", "orders", "value", "last", "number", detail="total"),
+        Feature("orders_amount_per_total_90d", "orders", "ratios", "price", "money", 90, "total"),
+    ]
+    then = {"orders_count_all": count, "orders_total_last": last, "orders_amount_per_total_90d": count}
+    now = {"orders_count_all": count + 1, "orders_total_last": last, "orders_amount_per_total_90d": 1 / last}
+    pair = Observed(pa.table(then), pa.table(now), 0)
+    assert check_told([pair], features, files={"orders": "orders.csv"})[0] == []
 
 
 LAST = [place % 5 == 4 for place in range(500)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 import pytest
+from factories import DAY
 
 from churnml.histories.conform import TIME
 from churnml.snapshots.splits import split_by_date
@@ -14,7 +15,6 @@ from churnml.verification.permuted import permuted_areas, permuted_labels
 from churnml.verification.survivors import Presence, check_listed, check_table
 from churnml.verification.windows import Parts, check_keys, check_settled, check_splits
 
-DAY = 86_400_000_000
 NONE = np.empty(0, dtype=np.int64)
 DATES = np.repeat(np.arange(12, dtype=np.int64) * 30 * DAY, 40)
 CUSTOMERS = np.tile(np.arange(40), 12)

@@ -5,7 +5,8 @@ transaction, ``T`` time from the first transaction to the observation date; ``t_
 one and the same unit, whichever it is.
 """
 
-from churnml.btyd.bgnbd import BgNbd, MbgCnbd, fit_bgnbd, fit_mbgcnbd
+from churnml.btyd.bgnbd import BgNbd, BuyingModel, MbgCnbd
+from churnml.btyd.fitting import fit_bgnbd, fit_buying, fit_mbgcnbd
 from churnml.btyd.gammagamma import GammaGamma, fit_gammagamma
 
-__all__ = ["BgNbd", "GammaGamma", "MbgCnbd", "fit_bgnbd", "fit_gammagamma", "fit_mbgcnbd"]
+__all__ = ["BgNbd", "BuyingModel", "GammaGamma", "MbgCnbd", "fit_bgnbd", "fit_buying", "fit_gammagamma", "fit_mbgcnbd"]

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import digamma, gammaln
 
-from churnml.btyd.likelihood import maximise
+from churnml.btyd.likelihood import explore, refine
 from churnml.btyd.summaries import Floats, MergedRows, merge_rows, require_enough
 from churnml.errors import ModelError
 
@@ -133,11 +133,9 @@ def fit_gammagamma(x: npt.ArrayLike, mean_spend: npt.ArrayLike, *, max_customers
     require_enough(int(np.count_nonzero(usable)), int(np.count_nonzero(counts)))
     rows = merge_rows(counts[usable], spend[usable], max_customers=max_customers)
     centre = float(np.median(spend[usable]))
-    theta, mean_loglik = maximise(
-        _Likelihood(rows),
-        starts=[(3.0, 2.0, centre), (1.0, 1.0, centre), (20.0, 5.0, centre / 4)],
-        bounds=[(1e-3, 1e4), (0.05, 1e4), (centre * 1e-7, centre * 1e7)],
-    )
+    likelihood, bounds = _Likelihood(rows), [(1e-3, 1e4), (0.05, 1e4), (centre * 1e-7, centre * 1e7)]
+    starts = [(3.0, 2.0, centre), (1.0, 1.0, centre), (20.0, 5.0, centre / 4)]
+    theta, mean_loglik = refine(likelihood, explore(likelihood, starts=starts, bounds=bounds), bounds=bounds)
     n_customers = int(rows.weights.sum())
     p, excess, gamma = (float(value) for value in theta)
     return GammaGamma(p=p, q=1 + excess, gamma=gamma, loglik=mean_loglik * n_customers, n_customers=n_customers)

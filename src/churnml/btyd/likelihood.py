@@ -1,8 +1,9 @@
-"""Log-likelihood of the (M)BG/(C)NBD-k family with its gradient, and the optimiser all fits share."""
+"""Log-likelihood of the (M)BG/(C)NBD-k family with its gradient, and the search all fits share."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from threading import Lock
 
 import numpy as np
@@ -12,9 +13,16 @@ from scipy.special import betaln, digamma, expit, gammaln, logit
 from churnml.btyd.summaries import Floats, MergedRows
 from churnml.errors import ModelError
 
-__all__ = ["BgLikelihood", "erlang_stages", "log_odds_dead", "maximise"]
+__all__ = ["BgLikelihood", "Bounds", "Rough", "erlang_stages", "explore", "log_odds_dead", "refine"]
 
 Objective = Callable[[Floats], tuple[float, Floats]]
+Bounds = Sequence[tuple[float, float]]
+
+_ROUGH_GRADIENT = 1e-4
+"""Where a search is good to compare starts, and values of ``k``: within about 1e-6 of the mean log-likelihood."""
+
+_LEAST_GRADIENT = 1e-7
+"""Data that say nothing about one parameter make a long ridge, whose end only the best of the starts looks for."""
 
 _ONE_FIT_AT_A_TIME = Lock()
 """SciPy's BFGS silences a warning of its own in a way that two threads spoil for each other."""
@@ -124,62 +132,72 @@ def _stage_slopes(stages: list[Floats], s: Floats, until: Floats) -> tuple[Float
     return by_r, by_alpha
 
 
-def maximise(
-    objective: Objective,
-    *,
-    starts: Sequence[Sequence[float]],
-    bounds: Sequence[tuple[float, float]],
-    scout: Objective | None = None,
-) -> tuple[Floats, float]:
-    """Minimise a negative mean log-likelihood in the logarithms of positive parameters.
+@dataclass(frozen=True, slots=True)
+class Rough:
+    """Where a first, coarse search has ended: good enough to compare starts and models, not to be reported.
+
+    Parameters
+    ----------
+    theta : tuple of float
+        Parameters.
+    mean_loglik : float
+    curvature : ndarray
+        The search's estimate of the inverse Hessian, on the scale it works on.
+    """
+
+    theta: tuple[float, ...]
+    mean_loglik: float
+    curvature: Floats
+
+
+def explore(objective: Objective, *, starts: Sequence[Sequence[float]], bounds: Bounds) -> Rough:
+    """Find roughly where a negative mean log-likelihood is least, from several starts.
 
     Parameters
     ----------
     objective : callable
         Logarithms of the parameters in; value and gradient out.
     starts : sequence of sequence of float
-        Where to begin, as parameters. Each is tried on ``scout`` and the best of them refined on ``objective``.
+        Where to begin, as parameters.
     bounds : sequence of (low, high)
         As parameters; they keep data without information on one of them from running away.
-    scout : callable, optional
-        The same objective on fewer rows; by default ``objective`` itself.
-
-    Returns
-    -------
-    parameters : ndarray
-    mean_loglik : float
 
     Raises
     ------
     ModelError
         If no start leads to a finite likelihood.
     """
-    low, high = np.log(np.asarray(bounds, dtype=np.float64)).T
-    found = [_descend(scout or objective, np.log(start), low, high) for start in starts]
+    found = [_descend(objective, np.log(start), bounds, gradient=_ROUGH_GRADIENT) for start in starts]
     finite = [run for run in found if np.isfinite(run.fun)]
     if not finite:
         raise ModelError("the likelihood is not finite anywhere it was tried", rule="model.btyd_no_fit")
     best = min(finite, key=lambda run: float(run.fun))
-    if scout is not None:
-        best = _descend(objective, best.x, low, high, curvature=best.hess_inv)
+    return Rough(tuple(np.exp(best.x).tolist()), -float(best.fun), best.hess_inv)
+
+
+def refine(objective: Objective, rough: Rough, *, bounds: Bounds) -> tuple[Floats, float]:
+    """Return the parameters that minimise a negative mean log-likelihood, and the mean log-likelihood there."""
+    begin = np.log(rough.theta)
+    best = _descend(objective, begin, bounds, gradient=_LEAST_GRADIENT, curvature=rough.curvature)
     return np.exp(best.x), -float(best.fun)
 
 
 def _descend(
-    objective: Objective, start: Floats, low: Floats, high: Floats, *, curvature: Floats | None = None
+    objective: Objective, start: Floats, bounds: Bounds, *, gradient: float, curvature: Floats | None = None
 ) -> OptimizeResult:
     """Run BFGS on a scale that maps the range of each parameter to the whole line.
 
     L-BFGS-B would take the bounds as they are, but works through threaded linear algebra, whose threads cost more
     than all the rest and could move the last digits.
     """
+    low, high = np.log(np.asarray(bounds, dtype=np.float64)).T
 
     def unbounded(u: Floats) -> tuple[float, Floats]:
         share = expit(u)
         value, slope = objective(low + (high - low) * share)
         return value, slope * (high - low) * share * (1 - share)
 
-    options: dict[str, object] = {"maxiter": 500, "gtol": 1e-7}
+    options: dict[str, object] = {"maxiter": 500, "gtol": gradient}
     if curvature is not None and np.all(np.linalg.eigvalsh(curvature) > 0):
         options["hess_inv0"] = (curvature + curvature.T) / 2
     begin = logit(np.clip((start - low) / (high - low), 1e-6, 1 - 1e-6))

@@ -13,6 +13,14 @@ from churnml.wording import has_words, words
 
 __all__ = ["CONTACT", "EXCLUDED", "HOLDOUT", "file_table", "headers"]
 
+_WORTH = {
+    "risk_band": "text",
+    "p_churn": "percent",
+    "value_tier": "text",
+    "clv": "money",
+    "value_at_risk": "money",
+    "expected_gain": "money",
+}
 _VERSIONS = {"campaign": "text", "model_version": "text", "policy_version": "text"}
 
 CONTACT: Mapping[str, str] = {
@@ -21,12 +29,7 @@ CONTACT: Mapping[str, str] = {
     "name": "text",
     "owner": "text",
     "language": "text",
-    "risk_band": "text",
-    "p_churn": "percent",
-    "value_tier": "text",
-    "clv": "money",
-    "value_at_risk": "money",
-    "expected_gain": "money",
+    **_WORTH,
     "contact_by": "date",
     "channel": "text",
     "reach_at": "text",
@@ -42,12 +45,7 @@ CONTACT: Mapping[str, str] = {
 HOLDOUT: Mapping[str, str] = {
     "customer_id": "text",
     "group": "text",
-    "risk_band": "text",
-    "p_churn": "percent",
-    "value_tier": "text",
-    "clv": "money",
-    "value_at_risk": "money",
-    "expected_gain": "money",
+    **_WORTH,
     **_VERSIONS,
 }
 """Columns of the hold-out list: nothing by which anybody could be contacted."""

@@ -17,7 +17,7 @@ from churnml.campaign.economics import expected_gain, n_affordable, risk_bands, 
 from churnml.campaign.holdout import draw, walk
 from churnml.campaign.plan import CampaignPlan
 from churnml.errors import DataError
-from churnml.timeline import days_to_us, us_to_date
+from churnml.timeline import DAY_US, days_to_us, us_to_date
 
 __all__ = ["EXCLUSIONS", "Decisions", "Ranking", "decide"]
 
@@ -95,7 +95,7 @@ def decide(scores: pa.Table, contacts: pa.Table | None, *, plan: CampaignPlan) -
     ----------
     scores : Table
         ``customer_id``, ``as_of``, ``p_churn`` (null = not at risk), ``clv``, ``model_version``; where present also
-        ``risk_band``, ``value_tier``, ``value_at_risk``, ``reason_1`` to ``reason_3``.
+        ``risk_band``, ``value_tier``, ``value_at_risk``, ``contact_by``, ``reason_1`` to ``reason_3``.
     contacts : Table or None
         See :func:`churnml.campaign.consent.permit`.
     plan : CampaignPlan
@@ -128,10 +128,10 @@ def decide(scores: pa.Table, contacts: pa.Table | None, *, plan: CampaignPlan) -
     order = _order(decision, ranked)
     table = _table(scores, contacts, plan, allowed, p_churn, clv, gain, decision, exclusion).take(pa.array(order))
     as_of = int(scores["as_of"].cast(pa.timestamp("us", "UTC")).cast(pa.int64())[0].as_py())
+    latest = us_to_date(as_of + days_to_us(plan.contact_within_days), timezone=plan.timezone)
+    own = scores["contact_by"].take(pa.array(order)) if "contact_by" in scores.column_names else None
     return Decisions(
-        table=_with_rank_and_day(
-            table, us_to_date(as_of + days_to_us(plan.contact_within_days), timezone=plan.timezone)
-        ),
+        table=_with_rank_and_day(table, latest, own, plan=plan, as_of=as_of),
         plan=plan,
         as_of=us_to_date(as_of, timezone=plan.timezone),
         model_version=scores["model_version"][0].as_py(),
@@ -216,10 +216,18 @@ def _table(
     return pa.table(columns)
 
 
-def _with_rank_and_day(table: pa.Table, contact_by: date) -> pa.Table:
+def _with_rank_and_day(
+    table: pa.Table, latest: date, own: pa.ChunkedArray | None, *, plan: CampaignPlan, as_of: int
+) -> pa.Table:
+    """Add rank and day of contact: each customer's own, but never after the campaign's last or on the day itself."""
     is_contact = pc.equal(table["decision"], "contact")
     ranks = pa.array(np.arange(1, table.num_rows + 1))
-    days = pa.array([contact_by], pa.date32()).take(pa.array(np.zeros(table.num_rows, np.int64)))
+    days = pa.array([latest], pa.date32()).take(pa.array(np.zeros(table.num_rows, np.int64)))
+    if own is not None:
+        first = min(us_to_date(as_of + DAY_US, timezone=plan.timezone), latest)
+        instants = pc.if_else(is_contact, own.cast(pa.int64()), None).to_pylist()
+        wanted = [None if at is None else max(us_to_date(at, timezone=plan.timezone), first) for at in instants]
+        days = pc.min_element_wise(days, pa.array(wanted, pa.date32()))
     table = table.append_column("rank", pc.if_else(is_contact, ranks, None))
     return table.append_column("contact_by", pc.if_else(is_contact, days, None))
 

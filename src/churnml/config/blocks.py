@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import Annotated, Literal, TypeVar, get_args
+from typing import Annotated, Literal, TypeVar
 
 from pydantic import AfterValidator, Field, model_validator
 
 from churnml.config.fields import Block, Channel, Column, IsoDate, PlainPath, TableName, Text, Texts, plain_path, unique
 from churnml.errors import ConfigError
+from churnml.families import FAMILIES, Family
 
 __all__ = [
-    "FAMILIES",
     "Campaign",
     "Churn",
     "ChurnEvent",
     "Clv",
-    "Family",
     "Features",
+    "Gate",
     "Meaning",
     "OwnFeature",
     "Simulate",
@@ -46,6 +46,7 @@ Days = Annotated[int, Field(ge=1, le=3650)]
 DaysFromZero = Annotated[int, Field(ge=0, le=3650)]
 Seed = Annotated[int, Field(ge=0, le=2**31 - 1)]
 InnerShare = Annotated[float, Field(gt=0, lt=1)]
+PositiveNumber = Annotated[float, Field(gt=0, le=100)]
 
 
 class ChurnEvent(Block):
@@ -98,6 +99,9 @@ class Clv(Block):
     refunds: Literal["subtract", "ignore"] = Field(
         default="subtract", description="Money given back lowers the value at the time of the refund, or not at all."
     )
+    cost_to_serve_yearly: float = Field(
+        default=0.0, ge=0, le=1e9, description="Cost per customer and year, taken off for the time one should stay."
+    )
 
 
 class Treatments(Block):
@@ -130,26 +134,6 @@ class Snapshots(Block):
         default=(), description="joined: days after the own start, ascending, 0 to 3650, for example [30, 60]."
     )
     count: int = Field(default=12, ge=1, le=1000, description="calendar: number of observation dates, 1 to 1000.")
-
-
-Family = Literal[
-    "frequency",
-    "recency",
-    "tenure",
-    "rhythm",
-    "value",
-    "refunds",
-    "levels",
-    "trend",
-    "intensity",
-    "spells",
-    "calendar",
-    "profile",
-    "btyd",
-    "own",
-]
-FAMILIES: tuple[Family, ...] = get_args(Family)
-"""Every family of features, in the order in which they are documented."""
 
 
 def _place_of_function(text: str) -> str:
@@ -243,6 +227,13 @@ class Train(Block):
     seed: Seed = Field(default=1, description="Seed of every random draw in training.")
     threads: int = Field(default=2, ge=1, le=256, description="Threads, 1 to 256; they do not change the result.")
     max_rows: int = Field(default=2_000_000, ge=100, description="Rows trained on at most, at least 100.")
+    forbidden: Texts = Field(
+        default=(), description="Features that no model may use, by name; a trailing * stands for any ending."
+    )
+    monotone: dict[str, Literal[1, -1]] = Field(
+        default_factory=dict,
+        description="Features whose effect on the risk of churn may only go up (1) or down (-1), by name or with *.",
+    )
     tune_trials: int = Field(default=0, ge=0, le=10_000, description="Trials of the parameter search; 0 = no search.")
 
 
@@ -262,6 +253,27 @@ class Verify(Block):
         description="Customers whose histories are disturbed and recomputed, at least 20.",
     )
     seed: Seed = Field(default=1, description="Seed of the sample and of every disturbance.")
+
+
+class Gate(Block):
+    """What a model's calibration on the newest known window may be; outside, beyond noise, it is not promoted."""
+
+    slope: Annotated[tuple[PositiveNumber, PositiveNumber], AfterValidator(_ascending)] = Field(
+        default=(0.5, 2.0),
+        description="Slope of the calibration line, 1 = right: least and greatest, each in (0, 100].",
+    )
+    max_log_ratio: float = Field(
+        default=0.5,
+        gt=0,
+        le=5,
+        description="Distance from 0 of ln(predicted total / actual total), in (0, 5]; 0.5 = a factor of 1.65.",
+    )
+    max_ece: float = Field(
+        default=0.1, gt=0, le=1, description="Mean gap between predicted and observed churn rate, in (0, 1]."
+    )
+    min_coverage: float = Field(
+        default=0.7, ge=0, le=1, description="Share of values within their 80 % intervals, 0 to 1; below, a warning."
+    )
 
 
 class Campaign(Block):

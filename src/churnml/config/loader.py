@@ -13,8 +13,10 @@ from pydantic import BaseModel, ValidationError
 
 from churnml.config.params import Params
 from churnml.config.problems import Contradictions, KeyPath, Problem, as_config_error
-from churnml.config.strict_yaml import MAX_BYTES, parse_yaml
-from churnml.errors import ConfigError, EnvironmentFault, did_you_mean
+from churnml.config.small_files import read_small
+from churnml.config.strict_yaml import parse_yaml
+from churnml.errors import ConfigError, did_you_mean
+from churnml.storage import write_bytes
 
 __all__ = ["load_params", "resolved", "write_resolved"]
 
@@ -59,7 +61,7 @@ def load_params(path: Path) -> Params:
     EnvironmentFault
         If the file exists and cannot be read.
     """
-    parsed = parse_yaml(_read(path), file=path.name)
+    parsed = parse_yaml(read_small(path, name=path.name), file=path.name)
     try:
         return Params.model_validate(parsed.value)
     except ValidationError as error:
@@ -77,23 +79,8 @@ def write_resolved(params: Params, path: Path) -> None:
 
     JSON is YAML too, and DVC, which reads this file before and after every stage, parses it many times faster.
     """
-    # Imported here because reading parameters must not cost the import of pyarrow.
-    from churnml.storage import write_bytes
-
     text = json.dumps(resolved(params), indent=1, ensure_ascii=False, allow_nan=False)
     write_bytes(text.encode() + b"\n", path)
-
-
-def _read(path: Path) -> bytes:
-    try:
-        with path.open("rb") as stream:
-            return stream.read(MAX_BYTES + 1)
-    except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
-        raise ConfigError("file not found", rule="config.file_missing", file=path.name) from None
-    except OSError as error:
-        raise EnvironmentFault(
-            f"cannot be read ({error.strerror or 'input/output error'})", rule="environment.read", file=path.name
-        ) from None
 
 
 def _problems(error: ValidationError) -> Iterator[Problem]:

@@ -6,11 +6,11 @@ from pathlib import Path
 
 from churnml.config.blocks import OwnFeature
 from churnml.config.params import Params
-from churnml.errors import ConfigError, EnvironmentFault
+from churnml.config.small_files import MAX_BYTES, read_small
+from churnml.errors import ConfigError
+from churnml.storage import digest_bytes, resolve
 
 __all__ = ["own_file", "with_own_digests"]
-
-_MAX_BYTES = 1_000_000
 
 
 def own_file(own: OwnFeature, *, root: Path, key: str) -> bytes:
@@ -31,19 +31,8 @@ def own_file(own: OwnFeature, *, root: Path, key: str) -> bytes:
     EnvironmentFault
         If it cannot be read.
     """
-    # Imported here because reading parameters must not cost the import of pyarrow.
-    from churnml.storage import resolve
-
-    try:
-        with resolve(own.file, root=root, key=key).open("rb") as stream:
-            data = stream.read(_MAX_BYTES + 1)
-    except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
-        raise ConfigError("file not found", rule="config.file_missing", file=own.file, column=key) from None
-    except OSError as error:
-        raise EnvironmentFault(
-            f"cannot be read ({error.strerror or 'input/output error'})", rule="environment.read", file=own.file
-        ) from None
-    if len(data) > _MAX_BYTES:
+    data = read_small(resolve(own.file, root=root, key=key), name=own.file, key=key)
+    if len(data) > MAX_BYTES:
         raise ConfigError("larger than 1 MB", rule="config.file_size", file=own.file, column=key)
     return data
 
@@ -52,8 +41,6 @@ def with_own_digests(params: Params, *, root: Path) -> Params:
     """Return the parameters with the digest of each own feature's file, so that a changed file changes them."""
     if not params.features.own:
         return params
-    from churnml.storage import digest_bytes
-
     own = tuple(
         one.model_copy(update={"digest": digest_bytes(own_file(one, root=root, key=f"features.own[{place}]"))})
         for place, one in enumerate(params.features.own)

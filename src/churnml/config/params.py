@@ -8,23 +8,20 @@ from pathlib import PurePosixPath
 
 from pydantic import Field, model_validator
 
-from churnml.config.blocks import Campaign, Churn, Clv, Features, Simulate, Snapshots, Train, Treatments, Verify
+from churnml.config.blocks import Campaign, Churn, Clv, Features, Gate, Simulate, Snapshots, Train, Treatments, Verify
 from churnml.config.checks import Checks
 from churnml.config.fields import Block, plain_path
 from churnml.config.problems import Contradictions, KeyPath, Problem
 from churnml.config.tables import FETCHED, CustomersTable, EventsTable, Histories, SpellsTable, Table
 from churnml.errors import ConfigError, did_you_mean
+from churnml.histories.contract import FILE_ENDINGS, is_table_file
 from churnml.timeline import parse_instant
 
-__all__ = ["FILE_ENDINGS", "Params"]
+__all__ = ["Params"]
 
 _FETCHED = PurePosixPath(FETCHED)
 _KIND_OF = {"inactivity": "events", "event": "events", "spell_end": "spells", "label": "customers"}
 _RELATION = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)?")
-
-
-FILE_ENDINGS = (".csv", ".csv.gz", ".parquet")
-"""How the names of files end that can be read, in small or capital letters; `histories` knows the same."""
 
 
 class Params(Block):
@@ -47,6 +44,7 @@ class Params(Block):
     features: Features = Field(default=Features(), description="How far features look back.")
     train: Train = Field(default=Train(), description="How models are trained.")
     verify: Verify = Field(default=Verify(), description="How leakage is looked for.")
+    gate: Gate = Field(default=Gate(), description="When a model is refused.")
     campaign: Campaign = Field(default=Campaign(), description="Whom to contact.")
     simulate: Simulate = Field(default=Simulate(), description="The simulated company.")
 
@@ -122,7 +120,7 @@ def _name_problems(name: str, place: KeyPath, *, is_relation: bool) -> Iterator[
     except ConfigError as error:
         yield Problem(place, error.problem, error.rule, error.next_step)
     is_folder = name.endswith("/") or not PurePosixPath(name).suffix
-    if not is_folder and not name.lower().endswith(FILE_ENDINGS):
+    if not is_folder and not is_table_file(name):
         words = f"none of {', '.join(FILE_ENDINGS)}, and no folder"
         yield Problem(place, words, "config.path", "Deliver the table in one of these; end a folder's name with /.")
 
@@ -185,6 +183,9 @@ def _clv_problems(clv: Clv, histories: Histories) -> Iterator[Problem]:
     if problem is not None:
         yield problem
     table = histories.tables.get(clv.table)
+    if clv.measure == "count" and clv.cost_to_serve_yearly:
+        words = "is money, and clv.measure count has none"
+        yield Problem(("clv", "cost_to_serve_yearly"), words, "config.conflict", "Take it out, or use measure amount.")
     if clv.measure == "amount" and isinstance(table, EventsTable | SpellsTable) and table.amount is None:
         place = ("histories", "tables", clv.table, "amount")
         yield Problem(place, "required by clv.measure amount", "config.column", "Name the column or use measure count.")

@@ -26,12 +26,10 @@ from yaml.events import (
 )
 
 from churnml.config.problems import KeyPath, key_text
+from churnml.config.small_files import MAX_BYTES
 from churnml.errors import ConfigError
 
-__all__ = ["MAX_BYTES", "MAX_DEPTH", "Node", "ParsedYaml", "parse_yaml"]
-
-MAX_BYTES = 1_000_000
-"""Largest file that is read, in bytes."""
+__all__ = ["MAX_DEPTH", "Node", "ParsedYaml", "parse_yaml"]
 
 MAX_DEPTH = 16
 """Deepest nesting of blocks and lists."""

@@ -88,7 +88,16 @@ class _TableBlock(Block):
     )
 
 
-class Contact(Block):
+class _ColumnsByName(Block):
+    """Columns, each for a role or a channel; those left out are not there."""
+
+    @property
+    def columns(self) -> dict[str, str]:
+        """Return role or channel -> column of those that are given."""
+        return self.model_dump(exclude_none=True)
+
+
+class Contact(_ColumnsByName):
     """Columns that reach a list and never a model."""
 
     email: Column | None = Field(default=None, description="Column of the e-mail address.")
@@ -97,13 +106,8 @@ class Contact(Block):
     language: Column | None = Field(default=None, description="Column of the preferred language.")
     owner: Column | None = Field(default=None, description="Column of the person in charge of the customer.")
 
-    @property
-    def columns(self) -> dict[str, str]:
-        """Return role -> column of the roles that are given."""
-        return self.model_dump(exclude_none=True)
 
-
-class Consent(Block):
+class Consent(_ColumnsByName):
     """Per channel, the column that says whether the customer may be contacted there."""
 
     email: Column | None = Field(default=None, description="Consent column for e-mail.")
@@ -111,11 +115,6 @@ class Consent(Block):
     sms: Column | None = Field(default=None, description="Consent column for text messages.")
     post: Column | None = Field(default=None, description="Consent column for letters.")
     push: Column | None = Field(default=None, description="Consent column for app notifications.")
-
-    @property
-    def columns(self) -> dict[str, str]:
-        """Return channel -> column of the channels that are given."""
-        return self.model_dump(exclude_none=True)
 
 
 class CustomersTable(_TableBlock):

@@ -12,7 +12,7 @@ from typing import Any
 import lightgbm as lgb
 
 from churnml.errors import ModelError
-from churnml.estimators.boosting import booster_text
+from churnml.estimators.boosting import MAIN, booster_text
 from churnml.estimators.card import card_of
 from churnml.estimators.churn import ChurnClassifier
 from churnml.estimators.clv import ValueRegressor
@@ -20,7 +20,7 @@ from churnml.estimators.matrix import FeatureSpec
 from churnml.estimators.record import ModelRecord, parse_record
 from churnml.storage import digest_bytes, new_folder
 
-__all__ = ["LoadedModel", "load", "save"]
+__all__ = ["LoadedModel", "load", "save", "text_name"]
 
 TEXT, RECORD, CARD = "model.txt", "model.json", "card.md"
 _TRIAL = """
@@ -76,9 +76,9 @@ def save(
     str
         The digest of ``model.json``.
     """
-    text = booster_text(model.booster_).encode()
+    texts = {text_name(part): booster_text(booster).encode() for part, booster in model.boosters().items()}
     facts: dict[str, Any] = {
-        "format": 1,
+        "format": 2,
         "kind": "churn" if isinstance(model, ChurnClassifier) else "clv",
         "features": list(spec.names),
         "levels": {name: list(levels) for name, levels in spec.levels.items()},
@@ -86,12 +86,13 @@ def save(
         "state": model.state(),
         "settings": {key: value for key, value in model.settings_.items() if key != "num_threads"},
         "n_rounds": model.n_rounds_,
-        "model_txt_sha256": digest_bytes(text),
+        "texts": {name: digest_bytes(text) for name, text in texts.items()},
         "meta": dict(meta or {}),
     }
     record = ModelRecord.sealed(facts)
     with new_folder(folder) as temp:
-        (temp / TEXT).write_bytes(text)
+        for name, text in texts.items():
+            (temp / name).write_bytes(text)
         (temp / RECORD).write_bytes(record)
         (temp / CARD).write_text(card_of(facts, record_sha256=digest_bytes(record)), encoding="utf-8")
     return digest_bytes(record)
@@ -124,19 +125,37 @@ def load(
     if digest is not None and digest_bytes(raw) != digest:
         raise _refusal("not the expected model: digests differ", rule="model.digest", file=RECORD)
     record = parse_record(raw)
-    text = _read(folder, TEXT)
-    if digest_bytes(text) != record.model_txt_sha256:
-        raise _refusal("altered since it was written: digests differ", rule="model.digest", file=TEXT)
-    if not trusted:
-        _try_in_child(text, timeout_seconds=timeout_seconds)
-    booster = _parsed(text)
-    if booster.num_feature() != len(record.features):
-        raise _refusal("trees and record name different numbers of features", rule="model.features_differ", file=TEXT)
+    boosters = {
+        _part_of(name): _booster(folder, name, record, trusted=trusted, timeout_seconds=timeout_seconds)
+        for name in record.texts
+    }
     kind = ChurnClassifier if record.kind == "churn" else ValueRegressor
-    model: ChurnClassifier | ValueRegressor = kind.from_state(booster, record.state, threads=threads)
+    model: ChurnClassifier | ValueRegressor = kind.from_state(boosters, record.state, threads=threads)
     model.settings_, model.n_rounds_ = dict(record.settings), record.n_rounds
     spec = FeatureSpec(record.features, dict(record.levels), dict(record.dropped))
     return LoadedModel(model, spec, record.meta, digest_bytes(raw))
+
+
+def text_name(part: str) -> str:
+    """Return the file of a booster: ``model.txt`` for the main one, else ``model.<part>.txt``."""
+    return TEXT if part == MAIN else f"model.{part}.txt"
+
+
+def _part_of(name: str) -> str:
+    return MAIN if name == TEXT else name.removeprefix("model.").removesuffix(".txt")
+
+
+def _booster(folder: Path, name: str, record: ModelRecord, *, trusted: bool, timeout_seconds: float) -> lgb.Booster:
+    text = _read(folder, name)
+    if digest_bytes(text) != record.texts[name]:
+        raise _refusal("altered since it was written: digests differ", rule="model.digest", file=name)
+    if not trusted:
+        _try_in_child(text, name, timeout_seconds=timeout_seconds)
+    booster = _parsed(text, name)
+    # Only the main trees see exactly the features: a hazard sees some of them, and the time.
+    if name == TEXT and booster.num_feature() != len(record.features):
+        raise _refusal("trees and record name different numbers of features", rule="model.features_differ", file=name)
+    return booster
 
 
 def _read(folder: Path, name: str) -> bytes:
@@ -146,21 +165,21 @@ def _read(folder: Path, name: str) -> bytes:
         raise _refusal("model file not found or not readable", rule="model.missing", file=name) from error
 
 
-def _try_in_child(text: bytes, *, timeout_seconds: float) -> None:
+def _try_in_child(text: bytes, name: str, *, timeout_seconds: float) -> None:
     command = [sys.executable, "-I", "-c", _TRIAL]
     try:
         done = subprocess.run(command, input=text, capture_output=True, timeout=timeout_seconds, check=False)
     except subprocess.TimeoutExpired as error:
-        raise _refusal("the trees could not be read in time", rule="model.trial", file=TEXT) from error
+        raise _refusal("the trees could not be read in time", rule="model.trial", file=name) from error
     if done.returncode != 0:
-        raise _refusal(f"the trees could not be read (status {done.returncode})", rule="model.trial", file=TEXT)
+        raise _refusal(f"the trees could not be read (status {done.returncode})", rule="model.trial", file=name)
 
 
-def _parsed(text: bytes) -> lgb.Booster:
+def _parsed(text: bytes, name: str) -> lgb.Booster:
     try:
         return lgb.Booster(model_str=text.decode())
     except (lgb.basic.LightGBMError, ValueError) as error:
-        raise _refusal("not a LightGBM model text", rule="model.format", file=TEXT) from error
+        raise _refusal("not a LightGBM model text", rule="model.format", file=name) from error
 
 
 def _refusal(problem: str, *, rule: str, file: str) -> ModelError:

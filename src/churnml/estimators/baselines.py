@@ -1,4 +1,4 @@
-"""The simple rules a model has to beat: recency, frequency, tenure, last spend, BG/NBD and Gamma-Gamma.
+"""The simple rules a model has to beat: single columns, the spend formula, BG/NBD and Gamma-Gamma, plain models.
 
 Each learns from the same rows as the model and is scored on the same rows. The churn rules are calibrated on
 their training rows, and the value rules brought to the training rows' total, so that log loss and absolute
@@ -20,11 +20,13 @@ from churnml.btyd import BgNbd, GammaGamma, fit_bgnbd, fit_gammagamma
 from churnml.estimators.calibrator import PlattCalibrator, fit_platt, logit
 from churnml.estimators.logistic import LogisticBaseline
 from churnml.estimators.matrix import FeatureSpec
+from churnml.estimators.rfm_trees import RfmTrees
 
 __all__ = [
     "Baseline",
     "BgNbdBaseline",
     "ChurnRule",
+    "FormulaBaseline",
     "GammaGammaBaseline",
     "ValueRule",
     "churn_baselines",
@@ -32,8 +34,10 @@ __all__ = [
 ]
 
 Floats = npt.NDArray[np.float64]
+DAYS_PER_MONTH = 365.0 / 12.0
 MAX_BTYD_CUSTOMERS = 200_000
 BTYD_ROLES = ("x", "t_x", "T")
+RFM_ROLES = ("recency", "frequency", "spend", "tenure")
 
 
 class Baseline(Protocol):
@@ -112,6 +116,57 @@ class ValueRule:
 
 
 @dataclass
+class FormulaBaseline:
+    """The formula of many spreadsheets: mean spend a month, times months of the horizon, times the retention rate.
+
+    Spend a month is mean spend a purchase times purchases a month since the first one. The retention rate is the share
+    of training rows that brought value within the horizon. What is left of the total's error, the margin above all, is
+    made up for by one level, as for the other rules.
+
+    Parameters
+    ----------
+    roles : mapping of str to str
+        Columns of ``x`` (purchase days after the first), ``T`` (days since the first) and, for amounts,
+        ``mean_spend``; without it purchases count.
+    horizon_days : float
+        Length of the outcome window.
+
+    Attributes
+    ----------
+    retention_, level_ : float
+        Learned from the training rows.
+
+    References
+    ----------
+    .. [1] Gupta, Lehmann, Stuart (2004). Valuing customers. J. Marketing Research 41(1), 7-18.
+    """
+
+    roles: Mapping[str, str]
+    horizon_days: float
+    name: str = "formula"
+
+    def fit(self, table: pa.Table, y: Floats) -> Self:
+        """Learn the retention rate and the level."""
+        self.retention_ = float(np.mean(y > 0))
+        total = float(self._expected(table).sum())
+        self.level_ = max(float(y.sum()) / total, 0.0) if total > 0 else 1.0
+        return self
+
+    def predict(self, table: pa.Table) -> Floats:
+        """Return the expected value; nothing for those who never bought."""
+        return self.level_ * self._expected(table)
+
+    def _expected(self, table: pa.Table) -> Floats:
+        repeats, age = (_column(table, self.roles[role]) for role in ("x", "T"))
+        # A relationship younger than a month counts as a month, or one purchase yesterday would mean thirty a month.
+        months = np.maximum(age / DAYS_PER_MONTH, 1.0)
+        by_month = np.nan_to_num((repeats + 1.0) / months)
+        if "mean_spend" in self.roles:
+            by_month *= np.maximum(np.nan_to_num(_column(table, self.roles["mean_spend"])), 0.0)
+        return by_month * (self.horizon_days / DAYS_PER_MONTH) * self.retention_
+
+
+@dataclass
 class _Summaries:
     """Purchase summaries of the rows that have them; the others have never bought."""
 
@@ -130,9 +185,6 @@ class _Summaries:
 @dataclass
 class BgNbdBaseline:
     """Probability of no purchase within the horizon by BG/NBD, calibrated on the training rows.
-
-    Alive, a customer's rate is gamma distributed with shape ``r + x`` and rate ``alpha + T``, and cannot leave
-    before the next purchase; hence P(no purchase) = 1 - P(alive) (1 - ((alpha + T) / (alpha + T + h))^(r + x)).
 
     Parameters
     ----------
@@ -157,10 +209,9 @@ class BgNbdBaseline:
         return self.calibrator_.predict(self._score(table))
 
     def _score(self, table: pa.Table) -> Floats:
-        rows, m = _Summaries.of(table, self.roles), self.model_
+        rows = _Summaries.of(table, self.roles)
         p = np.ones(rows.known.size)
-        stay = ((m.alpha + rows.T) / (m.alpha + rows.T + self.horizon_days)) ** (m.r + rows.x)
-        p[rows.known] = 1.0 - m.p_alive(rows.x, rows.t_x, rows.T) * (1.0 - stay)
+        p[rows.known] = self.model_.p_silent(self.horizon_days, rows.x, rows.t_x, rows.T)
         return logit(np.clip(p, 1e-6, 1.0 - 1e-6))
 
 
@@ -215,7 +266,8 @@ def churn_baselines(
     Parameters
     ----------
     roles : mapping of str to str
-        Feature columns by role: ``recency``, ``frequency``, ``tenure``, ``x``, ``t_x``, ``T``.
+        Feature columns by role: ``recency``, ``frequency``, ``tenure``, ``x``, ``t_x``, ``T``, and ``spend`` (of the
+        longest window) where there is money.
     columns : list of str
         Columns of the feature table.
     spec : FeatureSpec
@@ -231,23 +283,32 @@ def churn_baselines(
         "tenure": (("tenure",), lambda: ChurnRule("tenure", roles["tenure"], 0)),
         "bgnbd": (BTYD_ROLES, lambda: BgNbdBaseline(roles, horizon_days)),
         "logistic": ((), lambda: LogisticBaseline(spec, seed=seed)),
+        "rfm_lightgbm": (RFM_ROLES[:2], lambda: RfmTrees("churn", _rfm(roles, columns), seed=seed)),
     }
     return _those_possible(wanted, roles, columns)
 
 
 def value_baselines(
-    roles: Mapping[str, str], columns: list[str], *, horizon_days: float
+    roles: Mapping[str, str], columns: list[str], *, horizon_days: float, seed: int
 ) -> tuple[list[Baseline], dict[str, str]]:
     """Return the value baselines that can be fitted, and for the others the roles they lack.
 
-    Parameters as :func:`churn_baselines`; roles ``spend``, ``frequency``, ``x``, ``t_x``, ``T``, ``mean_spend``.
+    Parameters as :func:`churn_baselines`; roles ``spend``, ``recency``, ``frequency``, ``tenure``, ``x``, ``t_x``,
+    ``T``, ``mean_spend``.
     """
     wanted: dict[str, tuple[tuple[str, ...], Callable[[], Baseline]]] = {
         "last_spend": (("spend",), lambda: ValueRule("last_spend", roles["spend"])),
         "frequency": (("frequency",), lambda: ValueRule("frequency", roles["frequency"])),
+        "formula": (("x", "T"), lambda: FormulaBaseline(roles, horizon_days)),
         "bgnbd_gamma_gamma": (BTYD_ROLES, lambda: GammaGammaBaseline(roles, horizon_days)),
+        "rfm_lightgbm": (RFM_ROLES[:2], lambda: RfmTrees("clv", _rfm(roles, columns), seed=seed)),
     }
     return _those_possible(wanted, roles, columns)
+
+
+def _rfm(roles: Mapping[str, str], columns: list[str]) -> list[str]:
+    """Return recency, frequency, money and tenure, as far as they are there; each column once."""
+    return list(dict.fromkeys(roles[role] for role in RFM_ROLES if roles.get(role) in columns))
 
 
 def _those_possible(

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from churnml.errors import DataError
 
 __all__ = [
+    "MAIN",
     "Floats",
     "Matrix",
     "Splits",
@@ -20,9 +21,12 @@ __all__ = [
     "booster_text",
     "check_matrix",
     "grouped_folds",
+    "refit",
+    "searched",
     "settings_for",
     "splits_by_customer",
     "splits_by_time",
+    "splits_forward",
     "train",
 ]
 
@@ -31,6 +35,9 @@ Floats = npt.NDArray[np.float64]
 Rows = npt.NDArray[np.int64]
 Splits = list[tuple[Rows, Rows]]
 """Pairs of row numbers (learn, check), ascending: one pair by time, or several by customer."""
+
+MAIN = "main"
+"""Name of the booster that every model has."""
 
 ROWS_PER_CUSTOMER = 3
 """Repeated snapshots of one customer tell less than new customers: at most this many count for the model's size."""
@@ -144,10 +151,85 @@ def splits_by_customer(y: npt.NDArray[Any], groups: npt.NDArray[Any], *, seed: i
     return [(np.flatnonzero(fold != k), np.flatnonzero(fold == k)) for k in range(n_splits)]
 
 
+def splits_forward(
+    y: npt.NDArray[Any],
+    groups: npt.NDArray[Any],
+    valid: npt.NDArray[np.bool_],
+    dates: npt.NDArray[np.int64],
+    *,
+    seed: int,
+) -> Splits:
+    """Split by customer and forward in time, for histories too short for outcomes that do not overlap.
+
+    Learned are the other customers at the older half of the dates, checked the customers of a fold at the newest date:
+    what drifts with time (tenure, counts since the beginning) then counts against a part as it will later. That
+    outcomes of different customers overlap in time tells nothing of any one of them.
+
+    Parameters
+    ----------
+    y, groups : ndarray, shape (n_rows,)
+        Outcomes; customer of each row.
+    valid : ndarray of bool, shape (n_rows,)
+        Rows of the newest date.
+    dates : ndarray of int64, shape (n_rows,)
+        Observation dates.
+    seed : int
+
+    Returns
+    -------
+    list of (ndarray, ndarray)
+        Empty where all rows are of one date.
+    """
+    newest, oldest = int(dates[valid].min()), int(dates.min())
+    early = dates <= newest - (newest - oldest) // 2
+    if oldest == newest:
+        return []
+    fold = grouped_folds(y, groups, n_folds=N_FOLDS, seed=seed)
+    return [(np.flatnonzero(early & (fold != k)), np.flatnonzero(valid & (fold == k))) for k in range(N_FOLDS)]
+
+
 def splits_by_time(valid: npt.NDArray[np.bool_], between: npt.NDArray[np.bool_] | None) -> Splits:
     """Split as told: learn on the rows before, check on ``valid``; rows ``between`` wait for the final fit."""
     held = valid if between is None else valid | between
     return [(np.flatnonzero(~held), np.flatnonzero(valid))]
+
+
+def searched(
+    whole: lgb.Dataset,
+    X: Matrix,
+    splits: Splits,
+    settings: dict[str, Any],
+    *,
+    max_rounds: int,
+    callbacks: Sequence[Callable[[Any], None]] = (),
+) -> tuple[Floats, int]:
+    """Find the number of rounds on the splits.
+
+    Returns
+    -------
+    raw_score : ndarray, shape (n_checked,)
+        Of the checked rows, in the order of the splits, by trees that had not seen them.
+    n_rounds : int
+    """
+    stop = lgb.early_stopping(round(_PATIENCE / settings["learning_rate"]), verbose=False)
+    found = lgb.cv(
+        settings,
+        whole,
+        num_boost_round=max_rounds,
+        folds=splits,
+        stratified=False,
+        callbacks=[*callbacks, stop],
+        return_cvbooster=True,
+    )["cvbooster"]
+    models = cast(lgb.CVBooster, found)
+    n_rounds = max(int(models.best_iteration), MIN_ROUNDS)
+    # The number of threads is one for the whole process: a prediction without it would change that of other fits.
+    n_threads = settings["num_threads"]
+    raw = [
+        booster.predict(X[check], raw_score=True, num_iteration=n_rounds, num_threads=n_threads)
+        for booster, (_, check) in zip(models.boosters, splits, strict=True)
+    ]
+    return np.concatenate(raw), n_rounds
 
 
 def train(
@@ -168,23 +250,22 @@ def train(
     whole = lgb.Dataset(
         X, label=target, weight=sample_weight, categorical_feature=list(categorical), params=settings
     ).construct()
-    found = lgb.cv(
-        settings,
-        whole,
-        num_boost_round=max_rounds,
-        folds=splits,
-        stratified=False,
-        callbacks=[lgb.early_stopping(round(_PATIENCE / settings["learning_rate"]), verbose=False)],
-        return_cvbooster=True,
-    )["cvbooster"]
-    searched = cast(lgb.CVBooster, found)
-    n_rounds = max(int(searched.best_iteration), MIN_ROUNDS)
-    raw = [
-        booster.predict(X[check], raw_score=True, num_iteration=n_rounds)
-        for booster, (_, check) in zip(searched.boosters, splits, strict=True)
-    ]
-    unseen = Unseen(np.concatenate([check for _, check in splits]), np.concatenate(raw), n_rounds)
+    raw, n_rounds = searched(whole, X, splits, settings, max_rounds=max_rounds)
+    unseen = Unseen(np.concatenate([check for _, check in splits]), raw, n_rounds)
     return lgb.train(settings, whole, num_boost_round=n_rounds), unseen
+
+
+def refit(
+    X: Matrix,
+    target: Floats,
+    settings: dict[str, Any],
+    n_rounds: int,
+    categorical: Sequence[int],
+    sample_weight: Floats | None,
+) -> lgb.Booster:
+    """Fit all rows with a number of rounds that is known."""
+    whole = lgb.Dataset(X, label=target, weight=sample_weight, categorical_feature=list(categorical), params=settings)
+    return lgb.train(settings, whole, num_boost_round=n_rounds)
 
 
 def booster_text(booster: lgb.Booster) -> str:

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from churnml.errors import DataError
 
-__all__ = ["PlattCalibrator", "fit_platt", "logit", "sigmoid"]
+__all__ = ["EDGE", "PlattCalibrator", "fit_level", "fit_platt", "logit", "sigmoid"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -17,18 +17,20 @@ MIN_RARER_FOR_SLOPE = 30
 MIN_SLOPE = 0.05
 _PRIOR = 4.0
 """Weight of the belief "slope 1": as much as a handful of customers, so that small samples move it little."""
-_EDGE = 1e-9
+EDGE = 1e-9
+"""Probabilities keep this distance from 0 and 1: nothing is certain, and log odds stay finite."""
+_LEVEL_SD = 0.5
 
 
 def sigmoid(score: Floats) -> Floats:
     """Return ``1 / (1 + exp(-score))`` without overflow, kept inside (0, 1)."""
     p: Floats = 0.5 * (1.0 + np.tanh(0.5 * np.asarray(score, dtype=np.float64)))
-    return np.clip(p, _EDGE, 1.0 - _EDGE)
+    return np.clip(p, EDGE, 1.0 - EDGE)
 
 
 def logit(p: Floats) -> Floats:
     """Return the log odds of probabilities, those of 0 and 1 taken as very near to them."""
-    inside = np.clip(np.asarray(p, dtype=np.float64), _EDGE, 1.0 - _EDGE)
+    inside = np.clip(np.asarray(p, dtype=np.float64), EDGE, 1.0 - EDGE)
     odds: Floats = np.log(inside / (1.0 - inside))
     return odds
 
@@ -85,6 +87,32 @@ def fit_platt(score: Floats, y: npt.NDArray[np.int8], *, sample_weight: Floats |
         if slope > MIN_SLOPE:
             return PlattCalibrator(slope, intercept)
     return PlattCalibrator(*_newton(s, truth, weight, free_slope=False))
+
+
+def fit_level(score: Floats, y: Floats) -> float:
+    """Return the shift on the log-odds scale that makes the mean probability right; few outcomes shift little.
+
+    Parameters
+    ----------
+    score : ndarray, shape (n_rows,)
+        Log odds.
+    y : ndarray of {0, 1}, shape (n_rows,)
+        Outcomes of the same rows.
+
+    Returns
+    -------
+    float
+        The most likely shift where shifts are believed to be normal around 0 with a standard deviation of one half:
+        rates that halve or double within a year are known, and a handful of outcomes does not prove one.
+    """
+    shift = 0.0
+    for _ in range(50):
+        p = sigmoid(score + shift)
+        step = (float(np.sum(y - p)) - shift / _LEVEL_SD**2) / (float(np.sum(p * (1.0 - p))) + 1.0 / _LEVEL_SD**2)
+        shift += float(np.clip(step, -1.0, 1.0))
+        if abs(step) < 1e-10:
+            break
+    return shift
 
 
 def _newton(s: Floats, y: Floats, weight: Floats, *, free_slope: bool) -> tuple[float, float]:

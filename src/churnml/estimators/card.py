@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from churnml.wording import figure, has_words, words
+
 __all__ = ["card_of"]
 
 _TITLES = {"churn": "Churn model", "clv": "Customer-lifetime-value model"}
@@ -26,7 +28,8 @@ def card_of(facts: Mapping[str, Any], *, record_sha256: str) -> str:
     ----------
     facts : mapping
         The parts of ``model.json``; shown from ``meta``: ``title``, ``data_window``, ``population``,
-        ``horizon_days``, ``metrics``, ``baselines``, ``limits``, where given.
+        ``horizon_days``, ``extension``, ``agreement``, ``tuning``, ``metrics``, ``baselines``, ``weights_by_cut_off``,
+        ``limits``, where given; from ``state``: ``weights``.
     record_sha256 : str
         Digest of ``model.json``.
     """
@@ -40,6 +43,8 @@ def card_of(facts: Mapping[str, Any], *, record_sha256: str) -> str:
         f" ({len(facts['levels'])} categorical)",
         f"- Digest: `{record_sha256[:12]}`",
         *(f"- {label}: {_plain(meta[key])}" for key, label in _FACTS.items() if key in meta),
+        *_tuning(meta.get("tuning"), kind=facts["kind"]),
+        *_weights(facts.get("state", {}).get("weights"), meta),
         *_table("Quality out of time", meta.get("metrics")),
         *_table("Simple rules on the same rows", meta.get("baselines")),
         "",
@@ -51,7 +56,51 @@ def card_of(facts: Mapping[str, Any], *, record_sha256: str) -> str:
     return "\n".join(lines) + "\n"
 
 
-_FACTS = {"data_window": "Learned from", "population": "Population", "horizon_days": "Horizon in days"}
+_FACTS = {
+    "data_window": "Learned from",
+    "n_snapshots": "Snapshots",
+    "n_customers": "Customers",
+    "mean_outcome": "Mean outcome",
+    "population": "Population",
+    "horizon_days": "Horizon in days",
+    "extension": "Carried beyond its labels, checked on shorter horizons (actual over carried total)",
+    "agreement": "Agreement with the churn model among customers of like past spend",
+}
+
+
+def _weights(weights: Mapping[str, float] | None, meta: Mapping[str, Any]) -> list[str]:
+    """Return which parts carry weight, found on what, and how far the weights moved between the backtest's dates."""
+    if not weights:
+        return []
+    parts = sorted(weights, key=lambda name: (-weights[name], name))
+    named = {name: words(f"part.{name}", "en") if has_words(f"part.{name}") else name for name in parts}
+    earlier = [dict(shares) for shares in (meta.get("weights_by_cut_off") or {}).values()]
+    used = ", ".join(f"{named[name]} {figure(weights[name], 'portion', 'en')}" for name in parts if weights[name] > 0)
+    unused = ", ".join(named[name] for name in parts if weights[name] <= 0)
+    lines = ["", "## Parts that carry weight", "", f"{used[:1].upper()}{used[1:]}."]
+    if unused:
+        lines += ["", f"Tried, and left without weight: {unused}."]
+    lines += ["", "Weights were found on rows that no part had learned from when it was weighed."]
+    if not earlier:
+        return lines
+    rows = []
+    for name in parts:
+        seen = [float(shares.get(name, 0.0)) for shares in earlier]
+        ends = " to ".join(figure(end, "portion", "en") for end in (min(seen), max(seen)))
+        rows.append(f"| {named[name]} | {figure(weights[name], 'portion', 'en')} | {ends} |")
+    note = "Where the range is wide, the parts are about as good as each other and chance decides among them."
+    return [*lines, "", note, "", f"| part | weight | over {len(earlier)} cut-offs |", "|---|---|---|", *rows]
+
+
+def _tuning(found: Mapping[str, Any] | None, *, kind: str) -> list[str]:
+    """Return what a search for parameters brought, on rows held out of what it learned from."""
+    if not found:
+        return []
+    loss = "log loss" if kind == "churn" else "Tweedie deviance"
+    gain = f"{loss} of held-out rows {found['loss_default']:.4f} by default, {found['loss_best']:.4f} by the best trial"
+    apart = f"better by {found['gain']:.4f}, standard error {found['standard_error']:.4f}"
+    chosen = _plain(found["parameters"]) if found["is_better"] else "the defaults are kept"
+    return [f"- Tuned with {found['n_trials']} trials: {gain} ({apart}); {chosen}"]
 
 
 def _table(title: str, rows: Mapping[str, Any] | None) -> list[str]:

@@ -1,27 +1,45 @@
-"""The value model: LightGBM with a Tweedie loss for many zeros and a heavy tail, levelled and with an interval."""
+"""The value model: several predictions joined, brought to the newest level, with an interval."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, Self
 
 import lightgbm as lgb
 import numpy as np
 import numpy.typing as npt
+from sklearn.base import BaseEstimator, RegressorMixin
+from sklearn.utils import Tags
 
-from churnml.errors import DataError, ModelError
+from churnml.errors import DataError
 from churnml.estimators import boosting
 from churnml.estimators.boosting import Floats, Matrix
+from churnml.estimators.extension import carried_factor
+from churnml.estimators.held_out import MIN_ROWS_WITH_VALUE, has_value, value_splits
+from churnml.estimators.inputs import matrix_to_learn, matrix_to_predict, values_to_learn, weights_to_learn
 from churnml.estimators.interval import ValueInterval, fit_interval
+from churnml.estimators.value_blend import blend_weights, fit_line, shrunk_ratio
+from churnml.estimators.value_parts import (
+    BOTH,
+    EXPECTED,
+    MAIN,
+    TWO,
+    ValueRows,
+    capped,
+    column_logarithm,
+    final_booster,
+    part_settings,
+    search,
+    tree_parts,
+    value_settings,
+)
 
-__all__ = ["MIN_ROWS_WITH_VALUE", "ValueForecast", "ValueRegressor", "check_values"]
+__all__ = ["MIN_ROWS_WITH_VALUE", "ValueForecast", "ValueRegressor", "check_values", "value_roles"]
 
-MIN_ROWS_WITH_VALUE = 20
-_POWER = {"amount": 1.5, "count": 1.2}
-"""Tweedie variance powers: 1 would be Poisson (counts), 2 gamma (amounts that are never zero)."""
 _MAX_LEVEL = 10.0
-_CAP_QUANTILE = 0.999
+_MAX_ROWS_FOR_LEVEL = 100_000
+_MAX_DRIFT = 1.5
 _MOST_GIVEN_BACK = 0.25
 
 
@@ -33,13 +51,17 @@ class ValueForecast(NamedTuple):
     high: Floats
 
 
-@dataclass(kw_only=True)
-class ValueRegressor:
+@dataclass(kw_only=True, eq=False, repr=False)
+class ValueRegressor(RegressorMixin, BaseEstimator):
     """Value of a customer in the horizon: money (``amount``) or a number of events (``count``).
 
-    The loss cannot take negative totals, so the trees learn ``max(value, 0)``, cut at the 99.9 % quantile of the
-    positive values; the level factor then makes the predicted total equal the actual one on held-out rows,
-    refunds and giants included.
+    Several parts are joined by a geometric mean: Tweedie trees with two variance powers, trees for whether there is any
+    value times trees for how much, and, where the features hold what a buy-till-you-die model expects, that
+    expectation alone and trees that correct it. Weights come from rows the trees had not seen
+    (:func:`churnml.estimators.value_blend.blend_weights`). Large tables have one booster, and the expectation.
+
+    The losses cannot take negative totals, so the parts learn ``max(value, 0)``, cut at the 99.9 % quantile of the
+    positive values; the level then makes the predicted total equal the actual one, refunds and giants included.
 
     Parameters
     ----------
@@ -50,39 +72,49 @@ class ValueRegressor:
     threads : int
         Threads of LightGBM; the result is the same for any number.
     max_rounds : int
-        At most this many trees; fewer where the Tweedie deviance of held-out rows gets no better.
+        At most this many trees a booster; fewer where the loss of held-out rows gets no better.
     overrides : mapping, optional
-        LightGBM parameters that replace those chosen by table size.
+        LightGBM parameters that replace those chosen by table size, in all boosters.
+    tuned : mapping, optional
+        LightGBM parameters of the Tweedie trees, found by :func:`churnml.estimators.tuning.search`.
+    min_rows_with_value : int
+        Fewer rows with a positive value are refused.
 
     Attributes
     ----------
     booster_ : lightgbm.Booster
-        Fitted on all rows given to :meth:`fit`, in units of ``unit_``.
+        The Tweedie trees, fitted on all rows given to :meth:`fit`, in units of ``unit_``.
+    others_ : dict of str to lightgbm.Booster
+        The other boosters with a weight.
+    weights_ : dict of str to float
+        Exponent of each part in the geometric mean: ``tweedie``, ``random``, ``two`` (any x size), ``offset``,
+        ``expected``; parts without weight are left out.
     unit_ : float
         Mean positive value in training: makes the fit independent of the currency.
+    base_ : float
+        Actual total of all rows over that of the joined parts.
     level_ : float
-        Actual over predicted total of the held-out rows, at most 10, and 1 where the actual total is not positive.
+        What the newest rows' total then still asks for, drawn towards 1 by as much as chance explains.
     interval_ : ValueInterval
         From the held-out rows.
     settings_, n_rounds_
-        LightGBM parameters used; number of trees.
+        LightGBM parameters and number of trees of ``booster_``.
     """
 
     measure: Literal["amount", "count"] = "amount"
     seed: int = 1
     threads: int = 1
     max_rounds: int = 600
-    overrides: Mapping[str, Any] = field(default_factory=dict)
+    overrides: Mapping[str, Any] | None = None
+    tuned: Mapping[str, Any] | None = None
+    min_rows_with_value: int = MIN_ROWS_WITH_VALUE
 
-    def get_params(self, deep: bool = True) -> dict[str, Any]:
-        """Return the constructor's arguments."""
-        return {item.name: getattr(self, item.name) for item in fields(self)}
-
-    def set_params(self, **params: Any) -> Self:
-        """Set constructor arguments."""
-        for name, value in params.items():
-            setattr(self, name, value)
-        return self
+    def __sklearn_tags__(self) -> Tags:
+        """Return what the model can take: missing values, and totals that are positive on the whole."""
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        tags.target_tags.positive_only = True
+        return tags
 
     def fit(
         self,
@@ -92,100 +124,201 @@ class ValueRegressor:
         categorical: Sequence[int] = (),
         sample_weight: Floats | None = None,
         groups: npt.NDArray[Any] | None = None,
+        dates: npt.NDArray[np.int64] | None = None,
         valid: npt.NDArray[np.bool_] | None = None,
         between: npt.NDArray[np.bool_] | None = None,
+        roles: Mapping[str, int] | None = None,
     ) -> Self:
         """Learn from rows in a fixed order; parameters as :meth:`churnml.estimators.churn.ChurnClassifier.fit`.
+
+        Parameters
+        ----------
+        roles : mapping of str to int, optional
+            Columns of ``X`` by what they hold, see :func:`value_roles`.
 
         Raises
         ------
         DataError
-            If a value is not finite, fewer than 20 rows have a positive value, or all values are equal.
+            If a value is not finite, too few rows have a positive one, or all are equal.
         """
-        actual = np.asarray(y, dtype=np.float64)
-        boosting.check_matrix(X, actual)
-        check_values(actual)
+        X = matrix_to_learn(self, X, y)
+        actual = values_to_learn(X, y)
+        sample_weight = weights_to_learn(sample_weight, n_rows=actual.size)
+        check_values(actual, least=self.min_rows_with_value)
         customer = np.arange(actual.size) if groups is None else np.asarray(groups)
-        splits = None if valid is None else boosting.splits_by_time(valid, between)
-        if splits is None or not all(_is_enough(actual[rows]) for rows in splits[0]):
-            splits = boosting.splits_by_customer(actual > 0, customer, seed=self.seed)
-        positive = actual[actual > 0]
-        self.unit_ = float(positive.mean())
-        target = np.clip(actual, 0.0, np.quantile(positive, _CAP_QUANTILE)) / self.unit_
-        self.settings_ = self._settings(actual.size, np.unique(customer).size, X.shape[1])
-        self.booster_, unseen = boosting.train(
-            X,
-            target,
-            splits,
-            self.settings_,
-            categorical=categorical,
-            sample_weight=sample_weight,
-            max_rounds=self.max_rounds,
-        )
-        self.n_rounds_ = unseen.n_rounds
-        newest = unseen.on(valid, if_enough=lambda rows: _is_enough(actual[rows]))
-        self._settle(self.unit_ * np.exp(newest.raw_score), actual[newest.rows])
+        splits = value_splits(actual, customer, valid=valid, between=between, seed=self.seed)
+        target, self.unit_ = capped(actual)
+        self.roles_ = dict(roles or {})
+        rows = ValueRows(X, target, sample_weight, categorical, self._expected(X), splits)
+        self._fit_parts(rows, actual, valid, n_customers=np.unique(customer).size)
         return self
 
-    def _settings(self, n_rows: int, n_customers: int, n_features: int) -> dict[str, Any]:
-        return {
-            **boosting.settings_for(n_rows, n_customers, n_features, seed=self.seed, threads=self.threads),
-            "objective": "tweedie",
-            "metric": "tweedie",
-            "tweedie_variance_power": _POWER[self.measure],
-            **self.overrides,
+    def _expected(self, X: Matrix) -> Floats | None:
+        column = self.roles_.get("expected")
+        return None if column is None else column_logarithm(X, column, unit=self.unit_)
+
+    def _fit_parts(
+        self, rows: ValueRows, actual: Floats, valid: npt.NDArray[np.bool_] | None, *, n_customers: int
+    ) -> None:
+        """Search, weigh and fit the parts; then level and interval."""
+        size = (actual.size, n_customers, rows.X.shape[1])
+        common = {**value_settings(*size, seed=self.seed, threads=self.threads), **(self.overrides or {})}
+        has_expected = rows.expected is not None
+        parts = tree_parts(self.measure, n_rows=actual.size, has_expected=has_expected, tuned=self.tuned)
+        searched = {part.name: search(part, rows, common, max_rounds=self.max_rounds) for part in parts}
+        unseen = _joined_two({name: raw for name, (raw, _) in searched.items()})
+        if rows.expected is not None:
+            unseen[EXPECTED] = _expected_unseen(rows, rows.expected)
+        place = _newest(rows.checked(), actual, valid)
+        logarithms = np.column_stack([raw[place] for raw in unseen.values()])
+        held = rows.checked()[place]
+        weights = blend_weights(logarithms, rows.target[held])
+        self.weights_ = {name: float(w) for name, w in zip(unseen, weights, strict=True) if w > 0}
+        fitted = {
+            part.name: final_booster(part, rows, common, n_rounds=searched[part.name][1])
+            for part in parts
+            if part.name == MAIN or (TWO if part.name in BOTH else part.name) in self.weights_
         }
+        self.booster_, self.n_rounds_ = fitted.pop(MAIN), searched[MAIN][1]
+        self.others_, self.settings_ = fitted, {**common, **part_settings(parts[0])}
+        self.line_ = None if rows.expected is None else fit_line(rows.expected, rows.target, rows.weight)
+        self._set_level(rows, actual, valid)
+        blended = self.unit_ * np.exp(logarithms @ weights)
+        found = actual[held].clip(min=0.0).sum() / blended.sum()
+        blended *= found
+        levelled = shrunk_ratio(actual[held], blended, most=_MAX_LEVEL) * blended
+        # The next window's level will differ by as much as this one's did, upwards or downwards.
+        drift = float(np.clip(found, 1 / _MAX_DRIFT, _MAX_DRIFT))
+        twice = np.concatenate([levelled * drift, levelled / drift])
+        self.interval_ = fit_interval(twice, np.tile(actual[held], 2))
 
-    def _settle(self, predicted: Floats, actual: Floats) -> None:
-        """Set the level and the interval from held-out rows."""
-        total = float(actual.sum())
-        self.level_ = min(total / float(predicted.sum()), _MAX_LEVEL) if total > 0 else 1.0
-        self.interval_ = fit_interval(self.level_ * predicted, actual)
+    def _set_level(self, rows: ValueRows, actual: Floats, valid: npt.NDArray[np.bool_] | None) -> None:
+        """Bring the total of all rows to the actual one, then, as far as chance allows, that of the newest."""
+        some = np.arange(0, actual.size, -(-actual.size // _MAX_ROWS_FOR_LEVEL))
+        weight = np.ones(some.size) if rows.weight is None else rows.weight[some]
+        raw = self.unit_ * np.exp(self._logarithm(rows.X[some]))
+        total = float(weight @ actual[some])
+        self.base_ = total / float(weight @ raw) if total > 0 else 1.0
+        newest = np.ones(some.size, dtype=np.bool_) if valid is None else valid[some]
+        self.level_ = 1.0
+        if has_value(actual[some][newest]):
+            self.level_ = shrunk_ratio(actual[some][newest], self.base_ * raw[newest], most=_MAX_LEVEL)
 
-    def forecast(self, X: Matrix, *, horizon_factor: Floats | float = 1.0) -> ValueForecast:
+    def _logarithm(self, X: Matrix) -> Floats:
+        """Return the weighted mean of the parts' logarithms, in units."""
+        expected = self._expected(X)
+        total = np.zeros(X.shape[0])
+        for name, weight in self.weights_.items():
+            total += weight * self._part(name, X, expected)
+        return total
+
+    def _part(self, name: str, X: Matrix, expected: Floats | None) -> Floats:
+        if name == TWO:
+            p, size = (self._raw(self.others_[which], X) for which in BOTH)
+            return size - np.logaddexp(0.0, -p)
+        if name == EXPECTED and expected is not None and self.line_ is not None:
+            return self.line_[0] + self.line_[1] * expected
+        raw = self._raw(self.booster_ if name == MAIN else self.others_[name], X)
+        return raw + expected if name == "offset" and expected is not None else raw
+
+    def _raw(self, booster: lgb.Booster, X: Matrix) -> Floats:
+        return np.asarray(booster.predict(X, raw_score=True, num_threads=self.threads), dtype=np.float64)
+
+    def forecast(self, X: Matrix, *, horizon_factor: Floats | float | None = None) -> ValueForecast:
         """Return value and interval.
 
         Parameters
         ----------
         X : ndarray of float32, shape (n_rows, n_features)
             As in training.
-        horizon_factor : float or ndarray, shape (n_rows,)
-            Value in the wanted horizon over value in the labelled one, for horizons longer than any label.
+        horizon_factor : float or ndarray, shape (n_rows,), optional
+            Value in the wanted horizon over value in the labelled one, for horizons longer than any label. By default
+            what the columns ``expected_far`` and ``expected`` say, or 1 without them.
 
         Raises
         ------
         ModelError
             If the number of features differs from training.
         """
-        if X.shape[1] != self.booster_.num_feature():
-            raise ModelError(
-                f"{X.shape[1]} features where the model has {self.booster_.num_feature()}", rule="model.features_differ"
-            )
-        raw = self.booster_.predict(X, raw_score=True, num_threads=self.threads)
-        value: Floats = self.level_ * self.unit_ * np.exp(np.asarray(raw, dtype=np.float64))
+        X = matrix_to_predict(self, X)
+        factor = self._carried(X) if horizon_factor is None else horizon_factor
+        value: Floats = self.level_ * self.base_ * self.unit_ * np.exp(self._logarithm(X))
         low, high = self.interval_.predict(value)
-        return ValueForecast(value * horizon_factor, low * horizon_factor, high * horizon_factor)
+        return ValueForecast(value * factor, low * factor, high * factor)
 
-    def predict(self, X: Matrix, *, horizon_factor: Floats | float = 1.0) -> Floats:
+    def _carried(self, X: Matrix) -> Floats | float:
+        if not {"expected", "expected_far"} <= set(self.roles_):
+            return 1.0
+        near, far = (X[:, self.roles_[role]].astype(np.float64) for role in ("expected", "expected_far"))
+        return carried_factor(near, far)
+
+    def predict(self, X: Matrix, *, horizon_factor: Floats | float | None = None) -> Floats:
         """Return the predicted value alone, shape (n_rows,); see :meth:`forecast`."""
         return self.forecast(X, horizon_factor=horizon_factor).value
 
+    def boosters(self) -> dict[str, lgb.Booster]:
+        """Return every booster by the name of its part, the main one first."""
+        return {boosting.MAIN: self.booster_, **self.others_}
+
     def state(self) -> dict[str, Any]:
         """Return what stands beside the trees, as plain values."""
-        level = {"measure": self.measure, "unit": self.unit_, "level": self.level_}
-        return {**level, "interval": self.interval_.state()}
+        level = {"measure": self.measure, "unit": self.unit_, "base": self.base_, "level": self.level_}
+        line = None if self.line_ is None else list(self.line_)
+        parts = {"weights": dict(self.weights_), "roles": dict(self.roles_), "line": line}
+        return {**level, **parts, "interval": self.interval_.state()}
 
     @classmethod
-    def from_state(cls, booster: lgb.Booster, state: Mapping[str, Any], *, threads: int) -> Self:
-        """Rebuild a fitted model from its trees and :meth:`state`."""
+    def from_state(cls, boosters: Mapping[str, lgb.Booster], state: Mapping[str, Any], *, threads: int) -> Self:
+        """Rebuild a fitted model from its :meth:`boosters` and :meth:`state`."""
         model = cls(threads=threads, measure=state["measure"])
-        model.booster_ = booster
-        model.unit_, model.level_ = float(state["unit"]), float(state["level"])
+        model.booster_ = boosters[boosting.MAIN]
+        model.n_features_in_ = model.booster_.num_feature()
+        model.others_ = {name: booster for name, booster in boosters.items() if name != boosting.MAIN}
+        model.unit_, model.base_, model.level_ = (float(state[key]) for key in ("unit", "base", "level"))
+        model.weights_, model.roles_ = dict(state["weights"]), dict(state["roles"])
+        model.line_ = None if state["line"] is None else (float(state["line"][0]), float(state["line"][1]))
         model.interval_ = ValueInterval.from_state(state["interval"])
         return model
 
 
-def check_values(y: Floats) -> None:
+def value_roles(
+    names: Sequence[str], *, source: str, measure: Literal["amount", "count"], horizon_days: float, asked_days: float
+) -> dict[str, int]:
+    """Return which features are expectations of buy-till-you-die models, by their names.
+
+    Parameters
+    ----------
+    names : sequence of str
+        Features in matrix order.
+    source : str
+        Table of the events that value is made of.
+    measure : {"amount", "count"}
+        Expected value, or expected purchases.
+    horizon_days, asked_days : float
+        Labelled horizon and the one to predict.
+
+    Returns
+    -------
+    dict
+        ``expected``: the column of the horizon nearest to the labelled one; ``expected_far``: that of the asked one,
+        where it is longer and both are there exactly. Empty without such columns.
+    """
+    stem = f"{source}_expected_{'value' if measure == 'amount' else 'purchases'}_"
+    found = {}
+    for place, name in enumerate(names):
+        days = name.removeprefix(stem).removesuffix("d")
+        if name.startswith(stem) and days.replace(".", "", 1).isdigit():
+            found[float(days)] = place
+    if not found:
+        return {}
+    nearest = min(found, key=lambda days: (abs(np.log(days / horizon_days)), days))
+    roles = {"expected": found[nearest]}
+    if asked_days > horizon_days and {horizon_days, asked_days} <= set(found):
+        roles["expected_far"] = found[asked_days]
+    return roles
+
+
+def check_values(y: Floats, *, least: int = MIN_ROWS_WITH_VALUE) -> None:
     """Refuse targets with nothing to learn from, or more money given back than the loss can pass over.
 
     The loss takes no negative totals: they are learned as zero, and the level of the predictions makes up for it. Where
@@ -199,9 +332,9 @@ def check_values(y: Floats) -> None:
     n_positive = int(np.count_nonzero(y > 0))
     if float(y.min()) == float(y.max()):
         raise DataError("every value is the same", rule="data.constant_target", column="value", count=y.size)
-    if n_positive < MIN_ROWS_WITH_VALUE:
+    if n_positive < least:
         raise DataError(
-            f"{n_positive} rows with a positive value: at least {MIN_ROWS_WITH_VALUE} are needed",
+            f"{n_positive} rows with a positive value: at least {least} are needed",
             rule="data.too_few_values",
             column="value",
             count=n_positive,
@@ -220,5 +353,26 @@ def check_values(y: Floats) -> None:
         )
 
 
-def _is_enough(y: Floats) -> bool:
-    return bool(np.count_nonzero(y > 0) >= MIN_ROWS_WITH_VALUE)
+def _joined_two(raw: Mapping[str, Floats]) -> dict[str, Floats]:
+    """Replace the raw scores of *any* and *size* by the logarithm of their product."""
+    joined = {name: score for name, score in raw.items() if name not in BOTH}
+    if set(BOTH) <= set(raw):
+        joined[TWO] = raw["size"] - np.logaddexp(0.0, -raw["any"])
+    return joined
+
+
+def _expected_unseen(rows: ValueRows, expected: Floats) -> Floats:
+    parts = []
+    for learn, check in rows.splits:
+        weight = None if rows.weight is None else rows.weight[learn]
+        intercept, slope = fit_line(expected[learn], rows.target[learn], weight)
+        parts.append(intercept + slope * expected[check])
+    return np.concatenate(parts)
+
+
+def _newest(checked: npt.NDArray[np.int64], actual: Floats, valid: npt.NDArray[np.bool_] | None) -> npt.NDArray[Any]:
+    """Return the places of the newest among the checked rows, or all where these are too few."""
+    if valid is None:
+        return np.arange(checked.size)
+    inside = np.flatnonzero(valid[checked])
+    return inside if has_value(actual[checked[inside]]) else np.arange(checked.size)

@@ -37,7 +37,8 @@ class ValueInterval:
         """Return lower and upper ends for predictions; the prediction itself is always inside.
 
         The mean of a skewed value can lie outside the middle 80 % of its outcomes; the interval is then widened
-        to hold it and covers more than stated.
+        to hold it and covers more than stated. So it does where more than the stated share bring nothing at all: the
+        lower end is then nothing, and holds all of them.
         """
         place = np.log1p(np.maximum(value, 0.0))
         knots = np.log1p(self.centre)
@@ -83,9 +84,15 @@ def fit_interval(predicted: Floats, actual: Floats, *, level: float = 0.8) -> Va
 
 
 def _ends(ratio: Floats, *, tail: float) -> tuple[float, float]:
-    """Return the order statistics that hold the middle for one further row, not only for the rows seen."""
+    """Return the order statistics that hold the middle for one further row, not only for the rows seen.
+
+    Where many outcomes are the same, as zeros are, the lower end holds them all, so that less than the lower tail lies
+    below it: the upper end then comes down until the stated share lies between. Of customers half of whom buy nothing,
+    80 % lie between nothing and the 80 % quantile.
+    """
     ranked, n = np.sort(ratio), ratio.size
     # 80 * (1 - 0.8) / 2 is 7.999999999999998: what is a whole number but for rounding counts as one.
     below = max(int(np.floor((n + 1) * tail + 1e-9)) - 1, 0)
-    above = min(int(np.ceil((n + 1) * (1.0 - tail) - 1e-9)) - 1, n - 1)
+    spare = below - int(np.searchsorted(ranked, ranked[below], side="left"))
+    above = min(int(np.ceil((n + 1) * (1.0 - tail) - 1e-9)) - 1, n - 1) - spare
     return float(ranked[below]), float(ranked[above])

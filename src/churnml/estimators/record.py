@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from typing import Any, Literal, Self
+import re
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -12,6 +13,7 @@ from churnml.storage import digest_bytes
 
 __all__ = ["ModelRecord", "parse_record"]
 
+_TEXT_NAME = re.compile(r"model(\.[a-z_]+)?\.txt")
 _STRICT = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, strict=True)
 
 
@@ -21,9 +23,91 @@ class _Calibrator(BaseModel):
     intercept: float
 
 
+class _Carry(BaseModel):
+    model_config = _STRICT
+    shift: float
+    power: float = Field(gt=0)
+    of_silence: bool
+
+
+class _Columns(BaseModel):
+    model_config = _STRICT
+    knots: dict[str, tuple[list[float], list[float]]]
+    flagged: list[int]
+    levels: dict[str, int]
+
+    @model_validator(mode="after")
+    def _ascending(self) -> Self:
+        for picked, score in self.knots.values():
+            if not picked or len(picked) != len(score) or sorted(set(picked)) != picked or sorted(score) != score:
+                raise ValueError("knots")
+        return self
+
+    @property
+    def matrix_columns(self) -> set[int]:
+        """Return the matrix columns that are looked at."""
+        return {*map(int, self.knots), *self.flagged, *map(int, self.levels)}
+
+
+class _Logistic(BaseModel):
+    model_config = _STRICT
+    columns: _Columns
+    coef: list[float]
+    intercept: float
+    centre: list[float]
+
+    @model_validator(mode="after")
+    def _same_length(self) -> Self:
+        columns = self.columns
+        if (
+            not len(self.centre)
+            == len(self.coef)
+            == len(columns.knots) + len(columns.flagged) + sum(columns.levels.values())
+        ):
+            raise ValueError("coefficients")
+        return self
+
+
+class _Hazard(BaseModel):
+    model_config = _STRICT
+    horizon_days: float = Field(gt=0)
+    is_return: bool
+    edges_days: list[float] = Field(min_length=2)
+    offsets: list[float] = Field(min_length=1)
+    slope: float = Field(gt=0)
+    level: float
+    n_features: int = Field(ge=1)
+    columns: list[int] = Field(min_length=1)
+    advancing: list[tuple[int, int]]
+
+    @model_validator(mode="after")
+    def _ascending(self) -> Self:
+        if sorted(set(self.edges_days)) != self.edges_days or len(self.offsets) != len(self.edges_days) - 1:
+            raise ValueError("periods")
+        if not set(self.columns) <= set(range(self.n_features)):
+            raise ValueError("columns")
+        return self
+
+
 class _ChurnState(BaseModel):
     model_config = _STRICT
     calibrator: _Calibrator
+    carry: _Carry
+    weights: dict[str, Annotated[float, Field(ge=0)]]
+    logistic: _Logistic | None
+    hazard: _Hazard | None
+
+    def check(self, *, n_features: int, has_hazard_trees: bool) -> None:
+        """Refuse parts that do not fit each other: a weight without its part, or a part of other features."""
+        for name, part in (("logistic", self.logistic), ("hazard", self.hazard)):
+            if part is None and self.weights.get(name):
+                raise ValueError("weights")
+        if has_hazard_trees != (self.hazard is not None):
+            raise ValueError("hazard")
+        if self.hazard and self.hazard.n_features != n_features:
+            raise ValueError("hazard")
+        if self.logistic and not self.logistic.columns.matrix_columns <= set(range(n_features)):
+            raise ValueError("logistic")
 
 
 class _Interval(BaseModel):
@@ -43,7 +127,11 @@ class _ValueState(BaseModel):
     model_config = _STRICT
     measure: Literal["amount", "count"]
     unit: float = Field(gt=0)
+    base: float = Field(gt=0)
     level: float = Field(gt=0)
+    weights: dict[str, float]
+    roles: dict[str, int]
+    line: tuple[float, float] | None
     interval: _Interval
 
 
@@ -64,8 +152,8 @@ class ModelRecord(BaseModel):
         Calibration, or unit, level and interval.
     settings, n_rounds
         LightGBM parameters and number of trees.
-    model_txt_sha256 : str
-        Digest of the trees' text.
+    texts : mapping of str to str
+        Digest of each booster's text, by its file name.
     meta : mapping
         Data window, digests, metrics and what else was recorded.
     seal : str
@@ -73,7 +161,7 @@ class ModelRecord(BaseModel):
     """
 
     model_config = _STRICT
-    format: Literal[1]
+    format: Literal[2]
     kind: Literal["churn", "clv"]
     features: tuple[str, ...] = Field(min_length=1)
     levels: dict[str, tuple[str, ...]]
@@ -81,7 +169,7 @@ class ModelRecord(BaseModel):
     state: dict[str, Any]
     settings: dict[str, Any]
     n_rounds: int = Field(ge=1)
-    model_txt_sha256: str = Field(pattern="^[0-9a-f]{64}$")
+    texts: dict[str, Annotated[str, Field(pattern="^[0-9a-f]{64}$")]]
     meta: dict[str, Any]
     seal: str = Field(pattern="^[0-9a-f]{64}$")
 
@@ -89,7 +177,11 @@ class ModelRecord(BaseModel):
     def _consistent(self) -> Self:
         if len(set(self.features)) < len(self.features) or not set(self.levels) <= set(self.features):
             raise ValueError("features and levels")
-        (_ChurnState if self.kind == "churn" else _ValueState).model_validate(self.state)
+        if "model.txt" not in self.texts or not all(_TEXT_NAME.fullmatch(name) for name in self.texts):
+            raise ValueError("texts")
+        state = (_ChurnState if self.kind == "churn" else _ValueState).model_validate_json(json.dumps(self.state))
+        if isinstance(state, _ChurnState):
+            state.check(n_features=len(self.features), has_hazard_trees="model.hazard.txt" in self.texts)
         return self
 
     @staticmethod

@@ -18,17 +18,28 @@ from churnml.estimators.churn import ChurnClassifier
 from churnml.estimators.clv import ValueRegressor
 from churnml.estimators.matrix import KEYS, FeatureSpec, spec_of, to_matrix
 from churnml.evaluation.folds import Fold, LearningRows, OrderedRows
+from churnml.evaluation.hazard_rows import HazardRows
+from churnml.evaluation.slices import describing_columns
 
-__all__ = ["MODEL", "Predictions", "backtest_churn", "backtest_value", "fit_final_churn", "fit_final_value"]
+__all__ = [
+    "HALF_LIFE_DAYS",
+    "MODEL",
+    "TOO_LITTLE",
+    "Predictions",
+    "backtest_churn",
+    "backtest_value",
+    "fit_final_churn",
+    "fit_final_value",
+]
 
 Floats = npt.NDArray[np.float64]
 MODEL = "churnml"
 HALF_LIFE_DAYS = 365.0
-_TOO_LITTLE = {"data.one_class", "data.too_few_of_class", "data.constant_target", "data.too_few_values"}
+TOO_LITTLE = {"data.one_class", "data.too_few_of_class", "data.constant_target", "data.too_few_values"}
 """An early fold may hold too little to learn from; the others are evaluated all the same."""
 _RULES = {
-    "churn": ("recency", "frequency", "tenure", "bgnbd", "logistic"),
-    "clv": ("last_spend", "frequency", "bgnbd_gamma_gamma"),
+    "churn": ("recency", "frequency", "tenure", "bgnbd", "logistic", "rfm_lightgbm"),
+    "clv": ("last_spend", "frequency", "formula", "bgnbd_gamma_gamma", "rfm_lightgbm"),
 }
 
 
@@ -43,13 +54,14 @@ class Predictions:
     table : pa.Table
         ``fold``, ``customer_id``, ``observation_date`` (where there is one), ``y``; then for churn
         ``p_churnml`` and one ``p_<rule>`` per rule, for value ``v_churnml``, ``v_low``, ``v_high`` and one
-        ``v_<rule>`` per rule. A rule that could not be fitted is NaN.
+        ``v_<rule>`` per rule. A rule that could not be fitted is NaN. Last what describes a row, see
+        :func:`churnml.evaluation.slices.describing_columns`.
     absent : mapping of str to str
         Rules that could not be fitted in some fold, and why.
     skipped : mapping of str to str
         Folds without enough to learn from, and why.
     fits : list of dict
-        Per fold: rows learned from and scored, trees, calibration or level, columns dropped.
+        Per fold: rows learned from and scored, horizon, trees, weights of the parts, calibration or level.
     """
 
     kind: Literal["churn", "clv"]
@@ -66,7 +78,8 @@ class Predictions:
     def models(self) -> list[str]:
         """Return the names of the model and of all rules with a prediction in every row."""
         names = [MODEL, *_RULES[self.kind]]
-        return [name for name in names if np.isfinite(self.values(self.prefix + name)).all()]
+        there = [name for name in names if self.prefix + name in self.table.column_names]
+        return [name for name in there if np.isfinite(self.values(self.prefix + name)).all()]
 
     def values(self, column: str) -> Floats:
         """Return a numeric column, shape (n_rows,)."""
@@ -83,6 +96,10 @@ def fit_final_churn(
     forbidden: Collection[str] = (),
     half_life_days: float | None = HALF_LIFE_DAYS,
     overrides: Mapping[str, Any] | None = None,
+    tuned: Mapping[str, Any] | None = None,
+    hazard: HazardRows | None = None,
+    as_of: int | None = None,
+    monotone: Mapping[str, int] | None = None,
 ) -> tuple[ChurnClassifier, FeatureSpec]:
     """Fit the churn model of one fold; the order of the table's rows does not matter.
 
@@ -102,10 +119,17 @@ def fit_final_churn(
         A snapshot this much older than the newest counts half.
     overrides : mapping, optional
         LightGBM parameters instead of those chosen by size.
+    tuned : mapping, optional
+        LightGBM parameters that a search has found, for the main trees.
+    hazard : HazardRows, optional
+        What a hazard is learned from, up to ``as_of`` (microseconds).
+    monotone : mapping of str to int, optional
+        Features whose effect may only go up (1) or down (-1).
     """
     learning = OrderedRows.of(features, y).learning(fold, half_life_days=half_life_days)
-    model = ChurnClassifier(seed=seed, threads=threads, overrides=overrides or {})
-    return model, _fit(model, learning, forbidden=forbidden)
+    model = ChurnClassifier(seed=seed, threads=threads, overrides=overrides, tuned=tuned)
+    when = None if hazard is None or as_of is None else _When(hazard, as_of, is_kept=True)
+    return model, _fit(model, learning, forbidden=forbidden, when=when, monotone=monotone)
 
 
 def fit_final_value(
@@ -119,11 +143,16 @@ def fit_final_value(
     forbidden: Collection[str] = (),
     half_life_days: float | None = HALF_LIFE_DAYS,
     overrides: Mapping[str, Any] | None = None,
+    tuned: Mapping[str, Any] | None = None,
+    expected: str | None = None,
 ) -> tuple[ValueRegressor, FeatureSpec]:
-    """Fit the value model of one fold; parameters as `fit_final_churn`, ``y`` in the unit of ``measure``."""
+    """Fit the value model of one fold; parameters as `fit_final_churn`, ``y`` in the unit of ``measure``.
+
+    ``expected`` names the feature that holds what a buy-till-you-die model expects in the horizon, if there is one.
+    """
     learning = OrderedRows.of(features, y).learning(fold, half_life_days=half_life_days)
-    model = ValueRegressor(measure=measure, seed=seed, threads=threads, overrides=overrides or {})
-    return model, _fit(model, learning, forbidden=forbidden)
+    model = ValueRegressor(measure=measure, seed=seed, threads=threads, overrides=overrides, tuned=tuned)
+    return model, _fit(model, learning, forbidden=forbidden, expected=expected)
 
 
 def backtest_churn(
@@ -138,17 +167,23 @@ def backtest_churn(
     forbidden: Collection[str] = (),
     half_life_days: float | None = HALF_LIFE_DAYS,
     overrides: Mapping[str, Any] | None = None,
+    tuned: Mapping[str, Mapping[str, Any]] | None = None,
+    hazard: HazardRows | None = None,
+    monotone: Mapping[str, int] | None = None,
 ) -> Predictions:
     """Backtest the churn model and its rules on every fold.
 
     Parameters
     ----------
-    features, y, seed, threads, forbidden, half_life_days, overrides
+    features, y, seed, threads, forbidden, half_life_days, overrides, hazard, monotone
         As `fit_final_churn`.
     folds : sequence of Fold
         With test rows.
+    tuned : mapping of str to mapping, optional
+        LightGBM parameters that a search has found for the main trees, by the fold's name.
     roles : mapping of str to str
-        Feature columns by role, see `churnml.estimators.baselines.churn_baselines`.
+        Feature columns by role, see `churnml.estimators.baselines.churn_baselines`; ``spend`` is also the value that
+        leaves with a customer.
     horizon_days : float
         Length of the outcome window, for BG/NBD.
 
@@ -161,13 +196,14 @@ def backtest_churn(
 
     def run(fold: Fold) -> _Scored:
         learning = data.learning(fold, half_life_days=half_life_days)
-        model = ChurnClassifier(seed=seed, threads=1, overrides=overrides or {})
-        spec = _fit(model, learning, forbidden=forbidden)
+        model = ChurnClassifier(seed=seed, threads=1, overrides=overrides, tuned=(tuned or {}).get(fold.name))
         test = data.table.take(data.rows(fold.test))
+        spec = _fit(model, learning, forbidden=forbidden, when=_tested(hazard, test), monotone=monotone)
         rules, absent = churn_baselines(roles, test.column_names, spec=spec, horizon_days=horizon_days, seed=seed)
-        columns = {"p_" + MODEL: model.predict_proba(to_matrix(test, spec))}
+        columns = {"p_" + MODEL: model.churn_probability(to_matrix(test, spec))}
         columns |= _by_rules(rules, learning, test, absent=absent, prefix="p_", names=_RULES["churn"])
-        return _Scored(columns, absent, _facts(fold, model, learning, spec))
+        facts = {"horizon_days": horizon_days, **_facts(fold, model, learning, spec)}
+        return _Scored(columns, absent, facts, describing_columns(test, roles))
 
     return _over_folds("churn", data, folds, run, threads=threads)
 
@@ -185,6 +221,7 @@ def backtest_value(
     forbidden: Collection[str] = (),
     half_life_days: float | None = HALF_LIFE_DAYS,
     overrides: Mapping[str, Any] | None = None,
+    tuned: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> Predictions:
     """Backtest the value model and its rules on every fold; parameters as `backtest_churn`.
 
@@ -194,14 +231,17 @@ def backtest_value(
 
     def run(fold: Fold) -> _Scored:
         learning = data.learning(fold, half_life_days=half_life_days)
-        model = ValueRegressor(measure=measure, seed=seed, threads=1, overrides=overrides or {})
-        spec = _fit(model, learning, forbidden=forbidden)
+        model = ValueRegressor(
+            measure=measure, seed=seed, threads=1, overrides=overrides, tuned=(tuned or {}).get(fold.name)
+        )
+        spec = _fit(model, learning, forbidden=forbidden, expected=roles.get("expected"))
         test = data.table.take(data.rows(fold.test))
-        rules, absent = value_baselines(roles, test.column_names, horizon_days=horizon_days)
-        ahead = model.forecast(to_matrix(test, spec))
+        rules, absent = value_baselines(roles, test.column_names, horizon_days=horizon_days, seed=seed)
+        ahead = model.forecast(to_matrix(test, spec), horizon_factor=1.0)
         columns = {"v_" + MODEL: ahead.value, "v_low": ahead.low, "v_high": ahead.high}
         columns |= _by_rules(rules, learning, test, absent=absent, prefix="v_", names=_RULES["clv"])
-        return _Scored(columns, absent, _facts(fold, model, learning, spec))
+        facts = {"horizon_days": horizon_days, **_facts(fold, model, learning, spec)}
+        return _Scored(columns, absent, facts, describing_columns(test, roles))
 
     return _over_folds("clv", data, folds, run, threads=threads)
 
@@ -211,10 +251,44 @@ class _Scored:
     columns: dict[str, Floats]
     absent: dict[str, str]
     facts: dict[str, Any]
+    describing: dict[str, pa.ChunkedArray]
 
 
-def _fit(model: ChurnClassifier | ValueRegressor, learning: LearningRows, *, forbidden: Collection[str]) -> FeatureSpec:
+@dataclass(frozen=True)
+class _When:
+    """What a hazard is learned from, and the date of the rows it will score."""
+
+    rows: HazardRows
+    tested: int
+    is_kept: bool = False
+
+
+def _tested(hazard: HazardRows | None, test: pa.Table) -> _When | None:
+    if hazard is None:
+        return None
+    return _When(hazard, int(test["observation_date"].cast(pa.int64()).to_numpy().min()))
+
+
+def _fit(
+    model: ChurnClassifier | ValueRegressor,
+    learning: LearningRows,
+    *,
+    forbidden: Collection[str],
+    expected: str | None = None,
+    when: _When | None = None,
+    monotone: Mapping[str, int] | None = None,
+) -> FeatureSpec:
     spec = spec_of(learning.table, forbidden=forbidden)
+    further: dict[str, Any] = {"dates": learning.dates}
+    if isinstance(model, ChurnClassifier):
+        model.monotone = {spec.names.index(name): sign for name, sign in (monotone or {}).items() if name in spec.names}
+    if when is not None and learning.valid is not None and learning.dates is not None:
+        checked = int(learning.dates[learning.valid].min())
+        further["partner"] = when.rows.partner(
+            spec, checked=checked, tested=when.tested, is_kept=when.is_kept, monotone=model.get_params()["monotone"]
+        )
+    if isinstance(model, ValueRegressor):
+        further["roles"] = {"expected": spec.names.index(expected)} if expected in spec.names else {}
     model.fit(
         to_matrix(learning.table, spec),
         learning.y,
@@ -223,6 +297,7 @@ def _fit(model: ChurnClassifier | ValueRegressor, learning: LearningRows, *, for
         groups=learning.customers,
         valid=learning.valid,
         between=learning.between,
+        **further,
     )
     return spec
 
@@ -264,7 +339,7 @@ def _side_by_side(
         try:
             return run(fold)
         except DataError as error:
-            if error.rule not in _TOO_LITTLE:
+            if error.rule not in TOO_LITTLE:
                 raise
             return error
 
@@ -294,7 +369,7 @@ def _over_folds(
         keys = data.table.select([name for name in KEYS if name in data.table.column_names]).take(rows)
         names = pa.array([fold.name] * rows.size, pa.string())
         columns = dict(zip(keys.column_names, keys.columns, strict=True))
-        pieces.append(pa.table({"fold": names, **columns, "y": data.y[rows], **scored.columns}))
+        pieces.append(pa.table({"fold": names, **columns, "y": data.y[rows], **scored.columns, **scored.describing}))
         absent |= {rule: f"{fold.name}: {why}" for rule, why in scored.absent.items() if rule not in absent}
         fits.append(scored.facts)
     if not pieces:

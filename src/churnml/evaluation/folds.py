@@ -64,6 +64,8 @@ class LearningRows:
         More for newer observation dates; None where all are equal.
     customers : ndarray of int64, shape (n_rows,)
         Number of each row's customer.
+    dates : ndarray of int64, shape (n_rows,), or None
+        Observation dates; None where there are none.
     """
 
     table: pa.Table
@@ -72,6 +74,7 @@ class LearningRows:
     between: Mask | None
     weight: Floats | None
     customers: Rows
+    dates: Rows | None = None
 
 
 @dataclass(frozen=True)
@@ -130,15 +133,16 @@ class OrderedRows:
             raise DataError("a row plays two parts in a fold", rule="data.fold_overlap", column=fold.name)
         valid, between = (np.isin(chosen, part) if part.size else None for part in parts[1:])
         table = self.table.take(chosen)
-        weight = _weights(table, half_life_days=half_life_days)
-        return LearningRows(table, self.y[chosen], valid, between, weight, self.customers[chosen])
+        has_dates = "observation_date" in table.column_names
+        dates = table.column("observation_date").cast(pa.int64()).to_numpy() if has_dates else None
+        weight = _weights(dates, half_life_days=half_life_days)
+        return LearningRows(table, self.y[chosen], valid, between, weight, self.customers[chosen], dates)
 
 
-def _weights(table: pa.Table, *, half_life_days: float | None) -> Floats | None:
-    if half_life_days is None or "observation_date" not in table.column_names:
+def _weights(dates: Rows | None, *, half_life_days: float | None) -> Floats | None:
+    if half_life_days is None or dates is None:
         return None
-    instant = table.column("observation_date").cast(pa.int64()).to_numpy()
-    age = (instant.max() - instant) / days_to_us(half_life_days)
+    age = (dates.max() - dates) / days_to_us(half_life_days)
     return np.asarray(0.5**age, dtype=np.float64) if age.max() > 0 else None
 
 

@@ -2,182 +2,250 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow.compute as pc
 
-from churnml import metrics
 from churnml.evaluation.backtest import MODEL, Predictions
-from churnml.evaluation.noise import Replicates, jackknife
+from churnml.evaluation.calibration import latest_calibration, latest_rows
+from churnml.evaluation.lead_time import lead_times
+from churnml.evaluation.measures import RANKING, Measure, Rated, intervals, measures_of, money, safely
+from churnml.evaluation.noise import Job, Replicates, replicate
+from churnml.evaluation.slices import FEW, VALUE, Slice, is_enough, slice_jobs, slices_of
+from churnml.evaluation.terms import Terms
+from churnml.evaluation.weighted import mean_over
 
-__all__ = ["RANKING", "cut_offs", "metrics_of"]
+__all__ = ["card_figures", "customer_numbers", "cut_offs", "metrics_of"]
 
 Floats = npt.NDArray[np.float64]
 Rows = npt.NDArray[np.int64]
-Measure = Callable[[Floats, Floats], float]
-
-RANKING = {"churn": "roc_auc", "clv": "normalised_gini"}
-"""The measure by which model and rules are compared."""
+_EARNED = ("empc", "empb", "savings", "profit_per_contact")
+_ENDS = ("interval_coverage", "interval_width", "winkler")
 
 
-def metrics_of(predictions: Predictions, *, fraction: float = 0.1) -> dict[str, Any]:
+def metrics_of(predictions: Predictions, *, terms: Terms | None = None) -> dict[str, Any]:
     """Compute all measures of a backtest.
 
-    Rankings and losses overall are means over the cut-offs, weighted by rows, because a list is ranked within one
-    cut-off; calibration and totals are of all rows together. A measure that cannot be computed is None.
+    Rankings, losses and money overall are means over the cut-offs, weighted by rows, because a list is ranked within
+    one cut-off; calibration and totals are of all rows together. A measure that cannot be computed is None.
 
     Parameters
     ----------
     predictions : Predictions
         Of the churn or the value model.
-    fraction : float
-        Share of customers contacted, for lift, capture and top share.
+    terms : Terms, optional
+        What a campaign can do and costs.
 
     Returns
     -------
     dict
-        ``kind``, ``ranking``, ``fraction``, ``n_rows``, ``n_customers``; ``overall``: model -> measure -> number;
-        ``by_cut_off``: cut-off -> ``n_rows``, ``mean_outcome`` and ``models``; ``against``: rule -> ``difference``
-        of the ranking measure, ``low``, ``high``; ``best_rule``; ``absent`` and ``skipped`` with reasons. JSON-ready.
+        ``kind``, ``ranking``, ``fraction``, ``n_rows``, ``n_customers``; ``overall``: model -> measure -> number, with
+        ``_low`` and ``_high`` where there is an interval; ``by_cut_off``: cut-off -> ``n_rows``, ``mean_outcome`` and
+        ``models``; ``against``: rule -> ``difference`` of the ranking measure, ``low``, ``high``; ``best_rule``;
+        ``calibration`` of the newest window; ``slices``, ``min_group`` and ``hidden_groups``; ``lead_time``;
+        ``weights`` of the model's parts by cut-off; ``absent`` and ``skipped`` with reasons. JSON-ready.
     """
-    names = predictions.models()
-    y = predictions.values("y")
-    values = {name: predictions.values(predictions.prefix + name) for name in names}
-    cuts = cut_offs(predictions)
-    customers = _customers(predictions)
-    ranks = RANKING[predictions.kind]
-    averaged, pooled = _measures(predictions.kind, fraction=fraction)
-    noise = {name: _replicates(averaged[ranks], y, p, cuts, customers) for name, p in values.items()}
-    overall = {
-        name: {
-            **{key: _safely(_mean_over, measure, y, p, cuts) for key, measure in averaged.items()},
-            **_all_rows(pooled, y, p),
-            **_interval(ranks, noise[name]),
-        }
-        for name, p in values.items()
-    }
-    if predictions.kind == "clv":
-        overall[MODEL]["interval_coverage"] = _coverage(predictions, np.arange(y.size))
-    return {
-        "kind": predictions.kind,
-        "ranking": ranks,
-        "fraction": fraction,
-        "n_rows": int(y.size),
-        "n_customers": int(np.unique(customers).size),
-        "overall": overall,
-        "by_cut_off": {
-            name: _one_cut_off(predictions, rows, values, {**averaged, **pooled}) for name, rows in cuts.items()
-        },
-        "against": {name: _difference(noise[MODEL], noise[name]) for name in names[1:]},
-        "best_rule": _best(overall, ranks),
-        "absent": dict(predictions.absent),
-        "skipped": dict(predictions.skipped),
-    }
+    return _Judge(predictions, terms or Terms()).report()
+
+
+def card_figures(predictions: Predictions, *, terms: Terms | None = None) -> dict[str, Any]:
+    """Return what the model card says of a backtest: ``metrics``, ``baselines`` and ``weights_by_cut_off``."""
+    found = metrics_of(predictions, terms=terms)
+    own, rank = found["overall"][MODEL], found["ranking"]
+    shown = {key: value for key, value in own.items() if not key.endswith(("_low", "_high")) and value is not None}
+    ends = {key: own.get(f"{rank}_{key}") for key in ("low", "high")}
+    if None not in ends.values():
+        shown[rank] = f"{own[rank]:.3f} (95 % interval {ends['low']:.3f} to {ends['high']:.3f})"
+    rules = {name: {rank: value[rank]} for name, value in found["overall"].items() if name != MODEL}
+    return {"metrics": shown, "baselines": rules, "weights_by_cut_off": found["weights"]}
 
 
 def cut_offs(predictions: Predictions) -> dict[str, Rows]:
-    """Return the rows of each cut-off, by its name."""
+    """Return the rows of each cut-off, by its name, in the order of the names."""
     folds = predictions.table.column("fold").to_numpy()
-    return {str(name): np.flatnonzero(folds == name) for name in dict.fromkeys(folds.tolist())}
+    return {str(name): np.flatnonzero(folds == name) for name in sorted(dict.fromkeys(folds.tolist()))}
 
 
-def _measures(kind: str, *, fraction: float) -> tuple[dict[str, Measure], dict[str, Measure]]:
-    """Return the measures to be averaged over cut-offs, and those of all rows together."""
-    if kind == "clv":
-        ranking: dict[str, Measure] = {
-            "normalised_gini": metrics.normalised_gini_score,
-            "spearman": metrics.spearman_score,
-            "mean_absolute_error": metrics.mean_absolute_loss,
-            "top_share": lambda y, v: metrics.top_share_score(y, v, fraction=fraction),
-        }
-        return ranking, {"total_ratio": metrics.total_ratio}
-    averaged: dict[str, Measure] = {
-        "roc_auc": metrics.roc_auc_score,
-        "average_precision": metrics.average_precision_score,
-        "lift": lambda y, p: metrics.lift_score(y, p, fraction=fraction),
-        "capture": lambda y, p: metrics.capture_score(y, p, fraction=fraction),
-        "log_loss": metrics.log_loss,
-        "brier": metrics.brier_loss,
-    }
-    pooled: dict[str, Measure] = {
-        "ece": metrics.ece_loss,
-        "calibration_slope": lambda y, p: metrics.calibration_line(y, p).slope,
-        "calibration_intercept": lambda y, p: metrics.calibration_line(y, p).intercept,
-        "mean_predicted_over_actual": metrics.total_ratio,
-    }
-    return averaged, pooled
-
-
-def _safely(compute: Callable[..., float], *arguments: Any) -> float | None:
-    """Return a finite number, or None where there is none, as in a cut-off with one class."""
-    try:
-        value = compute(*arguments)
-    except ValueError:
-        return None
-    return value if np.isfinite(value) else None
-
-
-def _mean_over(measure: Measure, y: Floats, p: Floats, cuts: Mapping[str, Rows]) -> float:
-    """Average over the cut-offs where the measure exists, weighted by rows."""
-    pairs = [(_safely(measure, y[rows], p[rows]), rows.size) for rows in cuts.values()]
-    known = [(value, size) for value, size in pairs if value is not None]
-    if not known:
-        raise ValueError("no cut-off has both classes")
-    return float(np.average([value for value, _ in known], weights=[size for _, size in known]))
-
-
-def _all_rows(measures: Mapping[str, Measure], y: Floats, p: Floats) -> dict[str, float | None]:
-    return {key: _safely(measure, y, p) for key, measure in measures.items()}
-
-
-def _replicates(measure: Measure, y: Floats, p: Floats, cuts: Mapping[str, Rows], customers: Rows) -> Replicates | None:
-    """Return the measure with its noise, or None where it is not defined without some customers."""
-    try:
-        return jackknife(lambda kept: _mean_over(measure, y, p, _kept(cuts, kept)), customers)
-    except ValueError:
-        return None
-
-
-def _interval(key: str, noise: Replicates | None) -> dict[str, float | None]:
-    if noise is None:
-        return {f"{key}_low": None, f"{key}_high": None}
-    found = noise.estimate()
-    return {f"{key}_low": found.low, f"{key}_high": found.high}
-
-
-def _difference(model: Replicates | None, rule: Replicates | None) -> dict[str, float | None]:
-    """Return model minus rule, with the interval of the difference on the same rows."""
-    if model is None or rule is None:
-        return {"difference": None, "low": None, "high": None}
-    found = (model - rule).estimate()
-    return {"difference": found.value, "low": found.low, "high": found.high}
-
-
-def _kept(cuts: Mapping[str, Rows], kept: npt.NDArray[np.bool_]) -> dict[str, Rows]:
-    return {name: rows[kept[rows]] for name, rows in cuts.items()}
-
-
-def _customers(predictions: Predictions) -> Rows:
+def customer_numbers(predictions: Predictions) -> Rows:
+    """Return the number of each row's customer, 0 upwards in the order of the ids."""
     ids = predictions.table.column("customer_id").combine_chunks()
     return np.asarray(pc.rank(ids, tiebreaker="dense").to_numpy(), dtype=np.int64) - 1
 
 
-def _one_cut_off(
-    predictions: Predictions, rows: Rows, values: Mapping[str, Floats], measures: Mapping[str, Measure]
-) -> dict[str, Any]:
-    y = predictions.values("y")[rows]
-    models = {name: _all_rows(measures, y, p[rows]) for name, p in values.items()}
-    if predictions.kind == "clv":
-        models[MODEL]["interval_coverage"] = _coverage(predictions, rows)
-    return {"n_rows": int(rows.size), "mean_outcome": float(y.mean()), "models": models}
+class _Judge:
+    """One backtest, its rows by cut-off, and the measures it is judged by."""
+
+    def __init__(self, predictions: Predictions, terms: Terms) -> None:
+        self.said, self.terms = predictions, terms
+        self.names, self.y = predictions.models(), predictions.values("y")
+        self.p = {name: predictions.values(predictions.prefix + name) for name in self.names}
+        self.cuts, self.customers = cut_offs(predictions), customer_numbers(predictions)
+        self.fraction = terms.fraction(n_rows=self.y.size, n_cut_offs=len(self.cuts))
+        self.measures = measures_of(predictions.kind, fraction=self.fraction)
+        self.rank = RANKING[predictions.kind]
+        self.value = self._value()
+
+    def _value(self) -> Floats | None:
+        if self.said.kind != "churn" or VALUE not in self.said.table.column_names:
+            return None
+        value = np.nan_to_num(self.said.values(VALUE)) * self.terms.margin
+        return value if (value > 0).any() else None
+
+    def report(self) -> dict[str, Any]:
+        overall = {name: self._overall(name) for name in self.names}
+        noise = self._noise(overall)
+        for (name, key), replicates in noise.items():
+            found = replicates.estimate()
+            ends = (found.low, found.high) if found else (None, None)
+            overall[name] |= dict(zip((f"{key}_low", f"{key}_high"), ends, strict=True))
+        best = _best(overall, self.rank)
+        cut_off, newest = latest_rows(self.said.kind, self.y, self.cuts, is_out_of_time=self.terms.is_out_of_time)
+        slices, hidden = self._slices()
+        return {
+            "kind": self.said.kind,
+            "ranking": self.rank,
+            "fraction": self.fraction,
+            "n_rows": int(self.y.size),
+            "n_customers": int(np.unique(self.customers).size),
+            "overall": overall,
+            "by_cut_off": {name: self._one_cut_off(rows) for name, rows in self.cuts.items()},
+            "against": {name: self._against(noise, name) for name in self.names[1:]},
+            "best_rule": best,
+            "calibration": latest_calibration(
+                self.said.kind, self.y[newest], self.p[MODEL][newest], self.customers[newest], cut_off=cut_off
+            ),
+            "slices": slices,
+            "min_group": FEW,
+            "hidden_groups": hidden,
+            "lead_time": self._lead_time(best),
+            "weights": {fit["fold"]: dict(fit["weights"]) for fit in self.said.fits if fit.get("weights")},
+            "absent": dict(self.said.absent),
+            "skipped": dict(self.said.skipped),
+        }
+
+    def _overall(self, name: str) -> dict[str, float | None]:
+        p, every = self.p[name], list(self.cuts.values())
+        return {
+            **{key: self._taken(measure, p) for key, measure in self.measures.items()},
+            **_mean_of([self._earned(p, rows) for rows in every], [rows.size for rows in every], self._earnings()),
+            **self._ends(name, np.arange(self.y.size)),
+        }
+
+    def _taken(self, measure: Measure, p: Floats) -> float | None:
+        if not measure.averaged:
+            return safely(measure.compute, self.y, p)
+        return safely(lambda y, q: _mean_over(measure.compute, y, q, self.cuts.values()), self.y, p)
+
+    def _earnings(self) -> tuple[str, ...]:
+        return () if self.value is None else _EARNED
+
+    def _earned(self, p: Floats, rows: Rows) -> Mapping[str, float | None]:
+        if self.value is None:
+            return {}
+        try:
+            return {**money(self.y[rows], p[rows], self.value[rows], terms=self.terms, fraction=self.fraction)}
+        except ValueError:
+            return dict.fromkeys(_EARNED)
+
+    def _ends(self, name: str, rows: Rows) -> Mapping[str, float]:
+        if self.said.kind != "clv" or name != MODEL:
+            return {}
+        return intervals(*(self.said.values(column)[rows] for column in ("y", "v_low", "v_high")))
+
+    def _one_cut_off(self, rows: Rows) -> dict[str, Any]:
+        y = self.y[rows]
+        models = {
+            name: {
+                **{key: safely(measure.compute, y, p[rows]) for key, measure in self.measures.items()},
+                **self._earned(p, rows),
+                **self._ends(name, rows),
+            }
+            for name, p in self.p.items()
+        }
+        return {"n_rows": int(rows.size), "mean_outcome": float(y.mean()), "models": models}
+
+    def _noise(self, overall: Mapping[str, Mapping[str, float | None]]) -> dict[tuple[str, str], Replicates]:
+        """Return the ranking measure of all, and every measure of the model, on the same resamples of customers."""
+        wanted = [(name, self.rank) for name in self.names]
+        wanted += [(MODEL, key) for key, measure in self.measures.items() if measure.job and key != self.rank]
+        jobs = {(name, key): self._job(self.measures[key], self.p[name]) for name, key in wanted}
+        values = {pair: overall[pair[0]][pair[1]] for pair in wanted}
+        parts = replicate(jobs, self.customers)
+        return {pair: Replicates(np.nan if v is None else v, parts[pair]) for pair, v in values.items()}
+
+    def _job(self, measure: Measure, p: Floats) -> Job:
+        if measure.job is None:
+            raise ValueError("no way to compute this measure on resamples")
+        if not measure.averaged:
+            return measure.job(self.y, p)
+        rows = list(self.cuts.values())
+        return mean_over([measure.job(self.y[part], p[part]) for part in rows], rows)
+
+    def _against(self, noise: Mapping[tuple[str, str], Replicates], rule: str) -> dict[str, float | None]:
+        """Return model minus rule, with the interval of the difference on the same resamples."""
+        found = (noise[MODEL, self.rank] - noise[rule, self.rank]).estimate()
+        if found is None:
+            return {"difference": None, "low": None, "high": None}
+        return {"difference": found.value, "low": found.low, "high": found.high}
+
+    def _slices(self) -> tuple[list[dict[str, Any]], dict[str, int]]:
+        slices, hidden = slices_of(self.said.table, self.customers, self.cuts, prefer=self.terms.categories)
+        judged = [part for part in slices if is_enough(self.said.kind, self.y[part.rows], part.n_customers)]
+        pairs = [slice_jobs(self.rank, self.y, self.p[MODEL], self.cuts, part.rows) for part in judged]
+        jobs = {(k, which): job for k, pair in enumerate(pairs) for which, job in enumerate(pair)}
+        parts = replicate(jobs, self.customers) if jobs else {}
+        ones = np.ones((1, self.y.size))
+        known = {
+            id(part): [Replicates(float(jobs[k, which](ones)[0]), parts[k, which]) for which in (0, 1)]
+            for k, part in enumerate(judged)
+        }
+        return [self._slice(part, known.get(id(part))) for part in slices], hidden
+
+    def _slice(self, part: Slice, noise: list[Replicates] | None) -> dict[str, Any]:
+        y = self.y[part.rows]
+        told = {"by": part.by, "group": part.group, "n_customers": part.n_customers, "n_rows": int(y.size)}
+        told |= {"mean_outcome": float(y.mean()), "is_enough": noise is not None}
+        for key, replicates in zip((self.rank, "total_ratio"), noise or (), strict=False):
+            found = replicates.estimate()
+            if found:
+                told |= {key: found.value, f"{key}_low": found.low, f"{key}_high": found.high}
+        return told
+
+    def _lead_time(self, best: str | None) -> dict[str, Any]:
+        if self.said.kind != "churn":
+            return {}
+        curves = lead_times(self.said, self.customers, fraction=self.fraction, rule=best)
+        return {
+            name: {
+                "lead_days": curve.lead_days.tolist(),
+                "fraction_listed": curve.fraction_listed.tolist(),
+                "fraction_scored": curve.fraction_scored.tolist(),
+                "n_churners": curve.n_churners,
+            }
+            for name, curve in curves.items()
+        }
 
 
-def _coverage(predictions: Predictions, rows: Rows) -> float:
-    y, low, high = (predictions.values(name)[rows] for name in ("y", "v_low", "v_high"))
-    return float(np.mean((low <= y) & (y <= high)))
+def _mean_over(rated: Rated, y: Floats, p: Floats, cuts: Iterable[Rows]) -> float:
+    """Average over the cut-offs where the measure exists, weighted by rows."""
+    pairs = [(safely(rated, y[rows], p[rows]), rows.size) for rows in cuts]
+    known = [(value, size) for value, size in pairs if value is not None]
+    if not known:
+        raise ValueError("the measure exists at no cut-off")
+    return float(np.average([value for value, _ in known], weights=[size for _, size in known]))
+
+
+def _mean_of(
+    figures: list[Mapping[str, float | None]], sizes: list[int], keys: Iterable[str]
+) -> dict[str, float | None]:
+    found: dict[str, float | None] = {}
+    for key in keys:
+        known = [(value[key], size) for value, size in zip(figures, sizes, strict=True) if value[key] is not None]
+        found[key] = float(np.average([v for v, _ in known], weights=[n for _, n in known])) if known else None
+    return found
 
 
 def _best(overall: Mapping[str, Mapping[str, float | None]], key: str) -> str | None:

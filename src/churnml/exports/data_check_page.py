@@ -10,7 +10,7 @@ from typing import Any
 from churnml.exports.charts import Chart
 from churnml.exports.page import Block, Paragraph, Section, Table, Tiles, View, render_views
 from churnml.exports.volume_chart import volume_chart
-from churnml.wording import LANGUAGES, figure, has_words, words
+from churnml.wording import figure, has_words, languages_from, words
 
 __all__ = ["data_check_page", "verdict_of"]
 
@@ -50,8 +50,7 @@ def data_check_page(
     bytes
         UTF-8 HTML.
     """
-    order = [language, *(other for other in LANGUAGES if other != language)]
-    return render_views([_view(findings, summary, each) for each in order])
+    return render_views([_view(findings, summary, each) for each in languages_from(language)])
 
 
 def verdict_of(findings: Sequence[Mapping[str, object]], summary: Mapping[str, object]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from churnml.exports.charts import Chart, bar_chart, line_chart
 from churnml.exports.evaluation_figures import OWN, Figures, label, number
@@ -15,19 +15,24 @@ Columns = Mapping[str, Sequence[object]]
 
 # Plot -> columns of its axes, tried in this order.
 _SQUARE = {
+    "reliability_latest": (("p_mean", "churn_rate"),),
     "reliability": (("p_mean", "churn_rate"), ("predicted", "observed")),
     "gains": (("fraction_contacted", "fraction_captured"), ("share_contacted", "share_found")),
     "roc": (("false_positive_rate", "true_positive_rate"),),
 }
 _DECILES = {"deciles", "value_deciles"}
 _BARS = ("predicted", "actual", "predicted_mean", "actual_mean")
-_ONE_MODEL = {"reliability"}
+_ONE_MODEL = {"reliability", "reliability_latest"}
 
 
-def by_cutoff(metric: str, cutoffs: Mapping[str, Mapping[str, Figures]], language: str) -> Iterator[Chart]:
-    """Draw one measure of every model over the cut-offs."""
+def by_cutoff(
+    metric: str, cutoffs: Mapping[str, Mapping[str, Figures]], language: str, *, shown: Collection[str] = ()
+) -> Iterator[Chart]:
+    """Draw one measure of every model, or of those ``shown``, over the cut-offs."""
     series = {}
     for model in dict.fromkeys(model for by_model in cutoffs.values() for model in by_model):
+        if shown and model not in shown:
+            continue
         ys = [number(by_model.get(model, {}).get(metric)) for by_model in cutoffs.values()]
         if any(math.isfinite(y) for y in ys):
             series[label("model", model, language)] = (range(len(ys)), ys)
@@ -44,7 +49,7 @@ def by_cutoff(metric: str, cutoffs: Mapping[str, Mapping[str, Figures]], languag
         )
 
 
-def plot(name: str, columns: Columns, language: str) -> Iterator[Chart]:
+def plot(name: str, columns: Columns, language: str, *, shown: Collection[str] = ()) -> Iterator[Chart]:
     """Draw a table: a known one with its own axes, any other as lines of the later columns over the first.
 
     Parameters
@@ -53,10 +58,12 @@ def plot(name: str, columns: Columns, language: str) -> Iterator[Chart]:
     columns : mapping of str to sequence
         Numbers; a column ``model`` says whose line a row belongs to.
     language : str
+    shown : collection of str, optional
+        Models to be drawn; none: all there are.
     """
     title = label("plot", name, language)
     note = words(f"plot.{name}.note", language) if has_words(f"plot.{name}.note") else ""
-    models = _by_model(columns)
+    models = {m: values for m, values in _by_model(columns).items() if not shown or m in shown}
     axes = next((pair for pair in _SQUARE.get(name, ()) if set(pair) <= set(columns)), None)
     if axes:
         lines = {m: v for m, v in models.items() if m in OWN or name not in _ONE_MODEL} or models
@@ -71,6 +78,8 @@ def plot(name: str, columns: Columns, language: str) -> Iterator[Chart]:
             y_kind="portion",
             diagonal=True,
         )
+    elif name == "lead_time":
+        yield from _lead_time(models, title, note, language)
     elif name in _DECILES:
         yield from _deciles(next(iter(models.values()), {}), title, note, language)
     else:
@@ -83,6 +92,25 @@ def _deciles(values: Mapping[str, list[float]], title: str, note: str, language:
         names = [figure(x, "rate", language) for x in values["decile"]]
         axis = label("plot", "decile", language)
         yield bar_chart(names, bars, title=title, note=note, language=language, x_label=axis)
+
+
+def _lead_time(
+    models: Mapping[str, Mapping[str, list[float]]], title: str, note: str, language: str
+) -> Iterator[Chart]:
+    """Draw how many leavers each model had listed, and how many were there to be listed."""
+    lines = {label("model", m, language): (v["lead_days"], v["fraction_listed"]) for m, v in models.items()}
+    first = next(iter(models.values()), None)
+    if first is not None:
+        lines[label("plot", "fraction_scored", language)] = (first["lead_days"], first["fraction_scored"])
+        yield line_chart(
+            lines,
+            title=title,
+            note=note,
+            language=language,
+            x_label=label("plot", "lead_days", language),
+            y_label=label("plot", "fraction_listed", language),
+            y_kind="portion",
+        )
 
 
 def _lines(models: Mapping[str, Mapping[str, list[float]]], title: str, note: str, language: str) -> Iterator[Chart]:

@@ -31,15 +31,35 @@ _KINDS = {
     "mean_predicted_over_actual": "number",
     "calibration_slope": "number",
     "calibration_intercept": "number",
+    "empc": "number",
+    "empb": "number",
+    "savings": "percent",
+    "profit_per_contact": "number",
+    "interval_width": "number",
+    "winkler": "number",
+    "decile_calibration": "percent",
     "fraction": "percent",
 }
 _HIGHER_IS_BETTER = frozenset(
     {
         *("roc_auc", "average_precision", "lift", "lift_10", "capture", "capture_10"),
         *("gini", "normalised_gini", "spearman", "top_share"),
+        *("empc", "empb", "savings", "profit_per_contact"),
     }
 )
-_LOWER_IS_BETTER = frozenset({"log_loss", "brier", "ece", "mae", "mean_absolute_error", "rmse"})
+_LOWER_IS_BETTER = frozenset(
+    {
+        "log_loss",
+        "brier",
+        "ece",
+        "mae",
+        "mean_absolute_error",
+        "rmse",
+        "decile_calibration",
+        "interval_width",
+        "winkler",
+    }
+)
 _IDEAL = {"total_ratio": 1.0, "mean_predicted_over_actual": 1.0, "calibration_slope": 1.0, "calibration_intercept": 0.0}
 _ENDS = ("_low", "_high")
 

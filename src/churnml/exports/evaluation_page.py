@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from numbers import Real
 
 import pyarrow as pa
 
+from churnml.exports import evaluation_parts as parts
 from churnml.exports.evaluation_charts import Columns, by_cutoff, plot
 from churnml.exports.evaluation_figures import (
     OWN,
@@ -20,14 +21,14 @@ from churnml.exports.evaluation_figures import (
     models_of,
 )
 from churnml.exports.page import Block, Paragraph, Section, Table, Tiles, View, render_views
-from churnml.wording import LANGUAGES, figure, has_words, words
+from churnml.wording import has_words, languages_from, words
 
 __all__ = ["evaluation_page"]
 
 _TASKS = ("churn", "clv")
 _HEADLINES = {
-    "churn": ("roc_auc", "average_precision", "lift", "lift_10", "ece"),
-    "clv": ("normalised_gini", "gini", "total_ratio", "mean_absolute_error", "mae", "interval_coverage"),
+    "churn": ("roc_auc", "average_precision", "capture", "lift", "savings", "empc", "ece"),
+    "clv": ("normalised_gini", "gini", "spearman", "top_share", "total_ratio", "mae", "interval_coverage"),
 }
 _MAIN = {"churn": "roc_auc", "clv": "normalised_gini"}
 _TOLD = {
@@ -41,8 +42,11 @@ _TOLD = {
     "skipped",
     "ranking",
     "kind",
+    "min_group",
 }
 _VALUE_PLOTS = ("clv", "value")
+_RULES_DRAWN = 4
+"""More lines than that beside the model's own could not be told apart."""
 
 
 def evaluation_page(
@@ -69,15 +73,15 @@ def evaluation_page(
         UTF-8 HTML.
     """
     columns = {name: p.to_pydict() if isinstance(p, pa.Table) else p for name, p in (plots or {}).items()}
-    order = [language, *(other for other in LANGUAGES if other != language)]
-    return render_views([_view(metrics, columns, each) for each in order])
+    return render_views([_view(metrics, columns, each) for each in languages_from(language)])
 
 
 def _view(metrics: Mapping[str, object], plots: Mapping[str, Columns], language: str) -> View:
     sections = [
-        Section(words(f"evaluation.{task}", language), blocks)
+        section
         for task in _TASKS
-        if (blocks := list(_task(task, _mapping(metrics.get(task)), plots, language)))
+        for section in _task(task, _mapping(metrics.get(task)), plots, language)
+        if section.blocks
     ]
     loose = [(fact_label(name, language), fact(name, v, language)) for name, v in metrics.items() if _is_plain(v)]
     if loose:
@@ -90,29 +94,55 @@ def _view(metrics: Mapping[str, object], plots: Mapping[str, Columns], language:
     return View(title, language, sections, lead)
 
 
-def _task(task: str, found: Figures, plots: Mapping[str, Columns], language: str) -> Iterator[Block]:
-    """Return the blocks of one model: verdict, headline, comparison, history, what is absent, charts."""
-    models, cutoffs = models_of(found.get("overall")), _cutoffs(found)
-    main = str(found.get("ranking", _MAIN[task]))
+def _task(task: str, found: Figures, plots: Mapping[str, Columns], language: str) -> Iterator[Section]:
+    """Return the sections of one model: what it adds, all figures, calibration, parts of customers, its own parts."""
+    cutoffs, main = _cutoffs(found), str(found.get("ranking", _MAIN[task]))
+    models = parts.best_first(models_of(found.get("overall")), main)
+    shown = list(models)[: 1 + _RULES_DRAWN]
+    drawn: dict[str, list[Block]] = {"reliability": [], "": []}
+    for name, columns in plots.items():
+        if name.startswith(_VALUE_PLOTS) == (task == "clv"):
+            own = name.removeprefix(f"{task}_")
+            kind = "reliability" if own.startswith(("reliability", "value_deciles")) else ""
+            drawn[kind] += plot(own, columns, language, shown=shown)
+
+    def part(key: str, *blocks: Iterable[Block]) -> Section:
+        what, name = (words(f"evaluation.{each}", language) for each in (f"short_{task}", key))
+        return Section(words("evaluation.about", language, what=what, name=name), [b for each in blocks for b in each])
+
+    over_time = by_cutoff(main, cutoffs, language, shown=shown) if len(cutoffs) > 1 else ()
+    comparison: list[Block] = [_comparison(models, language), _note("best_note", language)] if models else []
+    told = parts.agreement(found["agreement"], language) if "agreement" in found else ()
+    yield Section(words(f"evaluation.{task}", language), list(_first(task, found, models, main, language)))
+    yield part("overall", comparison, _history(main, cutoffs, language), _absent(found, language), over_time, drawn[""])
+    yield part("kept_word", parts.calibration(task, _mapping(found.get("calibration")), language), drawn["reliability"])
+    groups, hidden, few = _sequence(found.get("slices")), _mapping(found.get("hidden_groups")), found.get("min_group")
+    yield part("slices", parts.slices(task, groups, hidden, main, language, few=few))
+    yield part("weights", parts.weights(_mapping(found.get("weights")), language), told)
+
+
+def _first(task: str, found: Figures, models: Mapping[str, Figures], main: str, language: str) -> Iterator[Block]:
     if isinstance(found.get("is_out_of_time"), bool):
         kind, tone = ("out_of_time", "note") if found["is_out_of_time"] else ("not_out_of_time", "warning")
         yield Paragraph(words(f"evaluation.{kind}", language), tone)
     yield from _verdict(found.get("verdict"), language)
+    yield from parts.added(task, models, found, language)
+    yield from parts.beside(task, models, _mapping(found.get("against")), main, language)
+    if isinstance(found.get("fraction"), Real) and task == "churn":
+        yield Paragraph(words("evaluation.capacity_note", language, share=found["fraction"]), "note")
+    yield from parts.lead_time(_mapping(found.get("lead_time")), language)
     yield from _headline(task, found, models, language)
-    if models:
-        yield _comparison(models, language)
-        yield Paragraph(words("evaluation.best_note", language), "note")
-    yield from _against(_mapping(found.get("against")), main, language)
-    yield from _history(main, cutoffs, language)
+
+
+def _absent(found: Figures, language: str) -> Iterator[Table]:
     absent = {**_mapping(found.get("absent")), **_mapping(found.get("skipped"))}
     if absent:
         rows = [(label("model", name, language), fact(name, why, language)) for name, why in absent.items()]
         yield Table(("", ""), rows, caption=words("evaluation.absent", language))
-    if len(cutoffs) > 1:
-        yield from by_cutoff(main, cutoffs, language)
-    for name, columns in plots.items():
-        if name.startswith(_VALUE_PLOTS) == (task == "clv"):
-            yield from plot(name.removeprefix(f"{task}_"), columns, language)
+
+
+def _note(key: str, language: str) -> Paragraph:
+    return Paragraph(words(f"evaluation.{key}", language), "note")
 
 
 def _verdict(verdict: object, language: str) -> Iterator[Block]:
@@ -127,10 +157,15 @@ def _verdict(verdict: object, language: str) -> Iterator[Block]:
     elif not told:
         yield Paragraph(words("evaluation.verdict_line", language, verdict=verdict))
     for key, tone in (("reasons", ""), ("warnings", "warning")):
-        yield from (Paragraph(str(text), tone) for text in _sequence(told.get(key)))
+        yield from (Paragraph(_sentence(text, language), tone) for text in _sequence(told.get(key)))
     rest = {key: v for key, v in told.items() if key not in {"ok", "passed", "reasons", "warnings"}}
     if rest:
         yield Table(("", ""), [(fact_label(key, language), fact(key, v, language)) for key, v in rest.items()])
+
+
+def _sentence(told: object, language: str) -> str:
+    """Return a remark of the gate, which comes in every language, or a text as it is."""
+    return str(told[language]) if isinstance(told, Mapping) and language in told else str(told)
 
 
 def _headline(task: str, found: Figures, models: Mapping[str, Figures], language: str) -> Iterator[Tiles]:
@@ -156,22 +191,6 @@ def _comparison(models: Mapping[str, Figures], language: str) -> Table:
         own_columns=frozenset(at + 1 for at, model in enumerate(models) if model in OWN),
         caption=words("evaluation.overall", language),
     )
-
-
-def _against(against: Figures, metric: str, language: str) -> Iterator[Table]:
-    """Return by how much the model's main measure lies above each rule's, with the interval of the difference."""
-    rules = {name: figures for name, figures in against.items() if isinstance(figures, Mapping)}
-    if rules:
-        keys = ("difference", "low", "high")
-        yield Table(
-            headers=[words("evaluation.model", language), *(words(f"evaluation.{key}", language) for key in keys)],
-            rows=[
-                [label("model", name, language), *(figure(f.get(key), "score", language) for key in keys)]
-                for name, f in rules.items()
-            ],
-            figures=frozenset({1, 2, 3}),
-            caption=words("evaluation.against", language, metric=label("metric", metric, language)),
-        )
 
 
 def _history(metric: str, cutoffs: Mapping[str, Mapping[str, Figures]], language: str) -> Iterator[Table]:

@@ -5,17 +5,13 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Mapping, Sequence
-from functools import cache
-from importlib import resources
 from typing import Any
 
-import jinja2
-
-from churnml.wording import LANGUAGES, MISSING, figure, has_words, words
+from churnml.exports.page import LANGUAGE_CODES, resource, template
+from churnml.wording import LANGUAGES, MISSING, figure, has_words, languages_from, words
 
 __all__ = ["features_page"]
 
-_CODES = {"en": "en", "zh": "zh-Hans"}
 _TEXTS = ("search", "family", "source", "all_families", "all_sources", "only_marked", "show_all")
 _HEADERS = {
     "name": "text",
@@ -54,10 +50,10 @@ def features_page(entries: Sequence[Mapping[str, Any]], sample: Mapping[str, Any
     bytes
         UTF-8 HTML.
     """
-    script = _resource("features_page.js")
-    page = _template().render(
-        languages=[language, *(other for other in LANGUAGES if other != language)],
-        codes=_CODES,
+    script = resource("features_page.js")
+    page = template("features_page.html.j2").render(
+        languages=languages_from(language),
+        codes=LANGUAGE_CODES,
         names={each: words("page.language", each) for each in LANGUAGES},
         title=_said("title"),
         lead=_lead(entries, sample),
@@ -126,13 +122,3 @@ def _said(name: str, **figures: object) -> dict[str, str]:
 def _worded(kind: str, name: str) -> dict[str, str]:
     """Return the catalogue's word for a family, unit or mark, or the code itself."""
     return _said(f"{kind}.{name}") if has_words(f"dictionary.{kind}.{name}") else dict.fromkeys(LANGUAGES, name)
-
-
-def _resource(name: str) -> str:
-    return resources.files("churnml.exports").joinpath(name).read_text("utf-8")
-
-
-@cache
-def _template() -> jinja2.Template:
-    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
-    return environment.from_string(_resource("features_page.html.j2"))

@@ -13,9 +13,22 @@ import jinja2
 from churnml.exports.charts import Chart
 from churnml.wording import words
 
-__all__ = ["Block", "Paragraph", "Section", "Table", "Tiles", "View", "render_page", "render_views"]
+__all__ = [
+    "LANGUAGE_CODES",
+    "Block",
+    "Paragraph",
+    "Section",
+    "Table",
+    "Tiles",
+    "View",
+    "render_page",
+    "render_views",
+    "resource",
+    "template",
+]
 
-_LANGUAGE_CODES = {"en": "en", "zh": "zh-Hans"}
+LANGUAGE_CODES = {"en": "en", "zh": "zh-Hans"}
+"""How HTML names the languages of the catalogue."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +101,7 @@ class View:
     @property
     def code(self) -> str:
         """Return the language as HTML names it."""
-        return _LANGUAGE_CODES[self.language]
+        return LANGUAGE_CODES[self.language]
 
     @property
     def language_name(self) -> str:
@@ -118,11 +131,17 @@ def render_views(views: Sequence[View]) -> bytes:
 
     The switch is plain CSS, so it works under a policy without scripts; printing shows the language chosen.
     """
-    return _template().render(views=views).encode() + b"\n"
+    return template("page.html.j2").render(views=views).encode() + b"\n"
+
+
+def resource(name: str) -> str:
+    """Return the text of a template or script of this package."""
+    return resources.files("churnml.exports").joinpath(name).read_text("utf-8")
 
 
 @cache
-def _template() -> jinja2.Template:
+def template(name: str) -> jinja2.Template:
+    """Return a template of this package; what it is filled with is escaped, and nothing may be missing."""
     # Escaping is set for all templates: deciding by file name would leave "page.html.j2" unescaped.
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
-    return environment.from_string(resources.files("churnml.exports").joinpath("page.html.j2").read_text("utf-8"))
+    return environment.from_string(resource(name))

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from churnml.exports.page import Block, Paragraph, Section, Table, Tiles, View, render_views
-from churnml.wording import LANGUAGES, figure, words
+from churnml.wording import figure, languages_from, words
 
 __all__ = ["verify_page"]
 
@@ -30,8 +30,7 @@ def verify_page(report: Mapping[str, Any], *, language: str = "en") -> bytes:
     bytes
         UTF-8 HTML.
     """
-    order = [language, *(other for other in LANGUAGES if other != language)]
-    return render_views([_view(report, each) for each in order])
+    return render_views([_view(report, each) for each in languages_from(language)])
 
 
 def _view(report: Mapping[str, Any], language: str) -> View:

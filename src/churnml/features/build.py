@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from churnml.features.columns import Arena, Columns
 from churnml.features.events import EventSource, event_features
 from churnml.features.own import OwnFeature, own_features
 from churnml.features.plan import Feature, FeaturePlan
+from churnml.features.ratios import ratio_columns
 from churnml.features.spells import spell_features
 from churnml.histories.bucket import Bucket
 from churnml.histories.conform import number_column
@@ -79,13 +81,19 @@ class BucketFeatures:
     features: list[Feature] = field(init=False, default_factory=list)
     _events: dict[str, EventSource] = field(init=False, default_factory=dict)
 
-    def tiles(self, spine: pa.Table) -> Iterator[pa.Table]:
+    def tiles(self, spine: pa.Table, arena: Arena | None = None) -> Iterator[pa.Table]:
         """Yield the feature table in pieces of bounded size, at least one; the columns say how many rows fit.
 
         A piece has to be used before the next one is asked for, which takes its memory.
+
+        Parameters
+        ----------
+        spine : pyarrow.Table
+        arena : Arena, optional
+            Memory that the pieces of another bucket were made in, and that nobody uses any more.
         """
         customer, dates = self.bucket.snapshots(spine)
-        arena = Arena()
+        arena = arena if arena is not None else Arena()
         begin, n_rows = 0, _FIRST_TILE_ROWS
         while begin < spine.num_rows or begin == 0:
             end = begin + n_rows
@@ -105,7 +113,7 @@ class BucketFeatures:
         sources = [self._columns(info, customer, dates, arena) for info in self.history.tables.values()]
         sources.append(own_features(self.bucket, self.entries, self.history, self.own, customer, dates))
         for columns in sources:
-            for feature, values in columns.visible:
+            for feature, values in chain(columns.visible, ratio_columns(columns, self.plan)):
                 if not self.plan.keeps(feature.family):
                     continue
                 name, number = feature.name, 2

@@ -11,7 +11,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from churnml.features.plan import FAMILIES, Feature
+from churnml.families import FAMILIES
+from churnml.features.plan import Feature
 
 __all__ = ["Arena", "Columns", "slug"]
 

@@ -260,15 +260,21 @@ def _add_levels(columns: Columns, source: EventSource, snapshots: tuple[Int64s, 
     change = columns.reserve("since_change_days", family="levels", unit="days", detail=name)
     block, newest = columns.allocate(), np.empty(columns.n_rows, dtype=np.int32)
     sweep_levels(*rows.arguments, level, *snapshots, place, change, newest, block)
-    every = columns.values[f"{columns.source}_count_{longest}"].astype(np.float64)
-    for position, text in enumerate(kept):
-        with np.errstate(divide="ignore", invalid="ignore"):
-            share = np.where(every > 0, block[place[position, -2]] / every, np.nan)
-        days = plan.windows_days[-1]
-        columns.add(
-            "share", share, family="levels", unit="share", detail=f"{name} {text}", suffix=longest, window_days=days
-        )
+    _add_shares(columns, [block[row] for row in place[:, -2]], [f"{name} {text}" for text in kept], longest)
     columns.add("last", level_texts(newest, vocabulary), family="levels", unit="category", detail=name)
+
+
+def _add_shares(columns: Columns, counts: Sequence[Float32s], details: Sequence[str], window: str) -> None:
+    """Add the share of each level, from its counts in a window."""
+    for detail in details:
+        columns.reserve("share", family="levels", unit="share", detail=detail, suffix=window)
+    every = columns.values[f"{columns.source}_count_{window}"]
+    none = every == 0
+    # Whole numbers: the quotient in single precision is that in double precision, rounded.
+    for count, share in zip(counts, columns.allocate(), strict=True):
+        with np.errstate(divide="ignore", invalid="ignore"):
+            np.divide(count, every, out=share)
+        share[none] = np.nan
 
 
 def level_codes(column: pa.ChunkedArray, kept: tuple[str, ...]) -> tuple[Int32s, pa.Array]:
@@ -292,8 +298,10 @@ def level_texts(codes: Int32s, vocabulary: pa.Array) -> pa.Array:
 
     The dictionary holds only levels that occur among the codes: others may not be known yet.
     """
-    used, places = np.unique(codes, return_inverse=True)
-    n_missing = int(len(used) > 0 and used[0] < 0)
-    missing = codes < 0
-    indices = pa.array(np.where(missing, 0, places - n_missing).astype(np.int32), mask=missing)
-    return pa.DictionaryArray.from_arrays(indices, vocabulary.take(pa.array(used[n_missing:], pa.int32())))
+    occurs = np.zeros(len(vocabulary) + 1, dtype=bool)
+    occurs[codes] = True  # a missing level is the last of all
+    occurs[-1] = False
+    place = np.cumsum(occurs, dtype=np.int32) - np.int32(1)
+    place[-1] = 0
+    indices = pa.array(place[codes], mask=codes < 0)
+    return pa.DictionaryArray.from_arrays(indices, vocabulary.take(pa.array(np.flatnonzero(occurs), pa.int32())))

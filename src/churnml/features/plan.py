@@ -9,33 +9,16 @@ from typing import Any
 
 import numpy as np
 
+from churnml.families import FAMILIES
 from churnml.histories.bucket import Bucket
 from churnml.histories.store import History
 from churnml.timeline import NEVER, days_to_us
 
-__all__ = ["FAMILIES", "QUARTERS", "Feature", "FeaturePlan", "choose_levels", "is_enough", "level_counts"]
+__all__ = ["QUARTERS", "Feature", "FeaturePlan", "choose_levels", "is_enough", "level_counts"]
 
 QUARTERS = 4
 """Levels are first counted among the customers of every fourth bucket: the same ones whatever the number of buckets."""
 _ENOUGH_ROWS = 1_000_000
-
-FAMILIES = (
-    "frequency",
-    "recency",
-    "tenure",
-    "rhythm",
-    "value",
-    "refunds",
-    "levels",
-    "trend",
-    "intensity",
-    "spells",
-    "calendar",
-    "profile",
-    "btyd",
-    "own",
-)
-"""Every family of features; the configuration knows the same words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +63,8 @@ class FeaturePlan:
         Kept levels by ``<table>.<column>``, most frequent first.
     btyd_table : str
         Events table whose purchases feed the buy-till-you-die summaries; empty = none.
-    btyd_horizon_days : float
-        Horizon of the expected purchases.
+    btyd_horizons_days : tuple of float
+        Horizons of the expected purchases and of their absence, distinct, ascending.
     families : tuple of str
         Families that get columns.
     every_window : bool
@@ -93,7 +76,7 @@ class FeaturePlan:
     windows_days: tuple[int, ...]
     levels: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     btyd_table: str = ""
-    btyd_horizon_days: float = 90.0
+    btyd_horizons_days: tuple[float, ...] = (90.0,)
     families: tuple[str, ...] = FAMILIES
     every_window: bool = False
     own: Mapping[str, str] = field(default_factory=dict)
@@ -144,9 +127,10 @@ class FeaturePlan:
             windows_days=tuple(value["windows_days"]),
             levels={name: tuple(levels) for name, levels in value["levels"].items()},
             btyd_table=value["btyd_table"],
-            btyd_horizon_days=value["btyd_horizon_days"],
+            # A model from before there were several horizons was learned with one.
+            btyd_horizons_days=tuple(value.get("btyd_horizons_days") or [value["btyd_horizon_days"]]),
             # A model from before there were these keys was learned with their defaults.
-            families=tuple(value.get("families", FAMILIES)),
+            families=tuple(value.get("families", (name for name in FAMILIES if name != "ratios"))),
             every_window=value.get("every_window", False),
             own=dict(value.get("own", {})),
         )

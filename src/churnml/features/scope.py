@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import numba
 import numpy as np
 import numpy.typing as npt
 import pyarrow.compute as pc
 
 from churnml.errors import DataError, did_you_mean
 from churnml.histories.bucket import Bucket
+from churnml.histories.in_force import has_in_force
 from churnml.histories.scopes import scope_parts
 from churnml.histories.store import History, TableInfo
 
@@ -57,27 +57,4 @@ def touched(bucket: Bucket, history: History, info: TableInfo, scope: str, custo
         concerned = np.zeros(len(bucket.customers), dtype=bool)
         concerned[bucket.rows_of(bucket.table(name)["customer_id"])] = rows
         return concerned[customer]
-    found = np.zeros(len(dates), dtype=bool)
-    clocks = bucket.known_at(name), bucket.known_until(name), bucket.instants(name, "ended_at")
-    _has_in_force(bucket.offsets(name), *clocks, rows, customer, dates, found)
-    return found
-
-
-@numba.njit(cache=True, nogil=True)
-def _has_in_force(
-    offsets: Int64s,
-    usable_from: Int64s,
-    usable_until: Int64s,
-    ended: Int64s,
-    counts: Bools,
-    customer: Int64s,
-    dates: Int64s,
-    out: Bools,
-) -> None:
-    """Write for each (customer, date) whether a counted spell is in force, as known then."""
-    for r in range(customer.shape[0]):
-        i = customer[r]
-        for k in range(offsets[i], offsets[i + 1]):
-            if counts[k] and usable_from[k] <= dates[r] < min(ended[k], usable_until[k]):
-                out[r] = True
-                break
+    return has_in_force(bucket, name, customer, dates, counts=rows)

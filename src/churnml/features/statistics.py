@@ -102,9 +102,17 @@ class FeatureStatistics:
     _parts: list[tuple[UInt64s, pa.Table]] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def add(self, table: pa.Table) -> None:
-        """Take the sample's rows of a table of ``customer_id``, ``observation_date`` and features."""
-        hashes = hash_column(table["customer_id"].combine_chunks()) if table.num_rows else np.empty(0, np.uint64)
+    def add(self, table: pa.Table, hashes: UInt64s | None = None) -> None:
+        """Take the sample's rows of a table of ``customer_id``, ``observation_date`` and features.
+
+        Parameters
+        ----------
+        table : pyarrow.Table
+        hashes : ndarray of uint64, shape (n_rows,), optional
+            :func:`~churnml.histories.hashing.hash_column` of the customers, where it is known already.
+        """
+        if hashes is None:
+            hashes = hash_column(table["customer_id"].combine_chunks()) if table.num_rows else np.empty(0, np.uint64)
         most = max(100, min(_MOST_ROWS, _MOST_CELLS // max(1, table.num_columns)))
         with self._lock:
             if not self._n_rows and self.n_expected > 4 * most:

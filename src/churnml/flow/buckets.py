@@ -9,14 +9,19 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from churnml.engines.local import map_buckets
-from churnml.storage import read_parquet, write_parquet, write_parquet_parts
+from churnml.parquet import read_parquet, write_parquet, write_parquet_parts
 
-__all__ = ["bucket_path", "read_buckets", "sort_by_date", "write_buckets"]
+__all__ = ["bucket_path", "observed_at", "read_buckets", "sort_by_date", "write_buckets"]
 
 
 def bucket_path(folder: Path, bucket: int) -> Path:
     """Return the file of a bucket."""
     return folder / f"bucket-{bucket:04d}.parquet"
+
+
+def observed_at(table: pa.Table, instant: int) -> pa.Table:
+    """Return the rows of one observation date, microseconds since the epoch."""
+    return table.filter(pc.equal(table["observation_date"].cast(pa.int64()), instant))
 
 
 def write_buckets(

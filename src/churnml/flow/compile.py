@@ -9,17 +9,20 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from churnml.config import Params
 from churnml.flow.featurize import featurize
 from churnml.flow.label import label
 from churnml.flow.raw import prepare_histories
 from churnml.flow.spine import make_spine
+from churnml.metrics import concordance_score
 from churnml.simulation import simulate
 
-__all__ = ["compile_all"]
+__all__ = ["TABLES", "compile_all"]
 
 _END = "2024-06-30"
-_TABLES = {
+TABLES = {
     "customers": {"kind": "customers", "file": "customers.parquet", "id": "customer_id", "categories": ["segment"]},
     "orders": {
         "kind": "events",
@@ -60,6 +63,7 @@ _TABLES = {
         "value": "value",
     },
 }
+"""Roles of the invented company's tables: one of each kind, and one whose lines are grouped."""
 _DEFINITIONS: tuple[dict[str, Any], ...] = (
     {"churn": {"definition": "inactivity", "table": "orders"}, "clv": {"table": "orders"}},
     {"churn": {"definition": "spell_end", "table": "plans"}, "clv": {"table": "plans"}},
@@ -77,7 +81,7 @@ def compile_all() -> None:
         simulate(n_customers=100, months=24, seed=1, end=_END, folder=root / "raw", truth=root / "truth")
         for number, blocks in enumerate(_DEFINITIONS):
             here = root / str(number)
-            histories = {"folder": "raw", "as_of": _END, "tables": _TABLES}
+            histories = {"folder": "raw", "as_of": _END, "tables": TABLES}
             params = Params.model_validate({"histories": histories, "snapshots": {"count": 4}, **blocks})
             history = prepare_histories(
                 params,
@@ -90,6 +94,7 @@ def compile_all() -> None:
             label(history, params, here / "spine", here / "labels")
             if not number:
                 featurize(history, params, here / "spine", here / "features", root=root)
+    concordance_score(np.arange(3.0), np.arange(3.0), np.ones(3))
 
 
 if __name__ == "__main__":

@@ -15,18 +15,23 @@ from churnml.engines.local import map_buckets
 from churnml.features.btyd_features import PurchaseModels, fit_purchase_models, most_per_bucket, purchase_summaries
 from churnml.features.build import BucketFeatures
 from churnml.features.calendar import calendar_types
+from churnml.features.columns import Arena
 from churnml.features.own import OwnFeature, check_same_own, own_digests
 from churnml.features.plan import QUARTERS, Feature, FeaturePlan, choose_levels, is_enough, level_counts
 from churnml.features.statistics import FeatureStatistics
 from churnml.flow.buckets import bucket_path, write_buckets
 from churnml.flow.own import read_own
-from churnml.flow.roles import purchases_table
+from churnml.flow.roles import is_value_carried, purchases_table
 from churnml.flow.spine import read_plan
 from churnml.histories.bucket import Bucket
+from churnml.histories.hashing import hash_column
 from churnml.histories.store import History
-from churnml.storage import new_folder, parquet_rows, read_parquet, write_json
+from churnml.parquet import parquet_rows, read_parquet
+from churnml.snapshots.spine import SnapshotPlan
+from churnml.storage import new_folder, write_json
+from churnml.timeline import DAY_US
 
-__all__ = ["featurize"]
+__all__ = ["featurize", "purchase_horizons"]
 
 Int64s = npt.NDArray[np.int64]
 
@@ -60,13 +65,14 @@ def featurize(
     list of Feature
         Descriptions, in the order of the columns.
     """
-    own, observed = read_own(params, root=root), read_plan(spine)
+    own, dates = read_own(params, root=root), read_plan(spine)
     threads = params.train.threads
     if plan is None:
-        plan = _feature_plan(history, params, own, earliest=observed.decided_at)
+        plan = _feature_plan(history, params, own, dates)
     check_same_own(plan, own)
-    models = _purchase_models(history, plan, observed.fitted_dates, threads=threads)
+    models = _purchase_models(history, plan, dates.fitted_dates, threads=threads)
     described: dict[int, list[Feature]] = {}
+    arenas: list[Arena] = []  # one for each bucket being made at once
     if statistics is not None:
         statistics.n_expected = sum(parquet_rows(bucket_path(spine, n)) for n in range(history.n_buckets))
 
@@ -74,10 +80,15 @@ def featurize(
         bucket = Bucket(history, number)
         entries = bucket if number == 0 else Bucket(history, 0)
         maker = BucketFeatures(bucket, entries, history, plan, models, own)
-        for table in maker.tiles(read_parquet(bucket_path(spine, number), coded=["customer_id"])):
+        observed = read_parquet(bucket_path(spine, number), coded=["customer_id"])
+        hashes, done = hash_column(observed["customer_id"].combine_chunks()), 0
+        arena = arenas.pop() if arenas else Arena()
+        for table in maker.tiles(observed, arena):
+            begin, done = done, done + table.num_rows
             if statistics is not None:
-                statistics.add(table)
+                statistics.add(table, hashes[begin:done])
             yield table
+        arenas.append(arena)
         described[number] = maker.features
 
     with new_folder(target) as temp:
@@ -86,7 +97,8 @@ def featurize(
     return described[0]
 
 
-def _feature_plan(history: History, params: Params, own: Sequence[OwnFeature], *, earliest: int) -> FeaturePlan:
+def _feature_plan(history: History, params: Params, own: Sequence[OwnFeature], observed: SnapshotPlan) -> FeaturePlan:
+    earliest = observed.decided_at
     levels = choose_levels(
         _levels_counted(history, earliest=earliest, threads=params.train.threads),
         kept=params.features.levels_kept,
@@ -98,11 +110,22 @@ def _feature_plan(history: History, params: Params, own: Sequence[OwnFeature], *
         params.features.windows_days,
         levels,
         purchases_table(params),
-        float(params.churn.horizon_days),
+        purchase_horizons(params, observed),
         params.features.families,
         params.features.every_window,
         own_digests(own),
     )
+
+
+def purchase_horizons(params: Params, observed: SnapshotPlan) -> tuple[float, ...]:
+    """Return the horizons of churn and of value, those asked for and those that can be labelled, in days.
+
+    Where value has to be carried beyond its labels, half of the labelled horizon too: the carrying is checked from it.
+    """
+    asked = [params.churn.horizon_days, params.clv.horizon_days if params.clv else 0]
+    labelled = [observed.churn_horizon_us / DAY_US, observed.value_horizon_us / DAY_US]
+    half = [observed.value_half_us / DAY_US] if is_value_carried(params, observed) else []
+    return tuple(sorted({float(days) for days in (*asked, *labelled, *half) if days}))
 
 
 def _levels_counted(history: History, *, earliest: int, threads: int) -> list[dict[str, Counter[str]]]:

@@ -14,7 +14,8 @@ from churnml.flow.contracts import contracts, fetched_files
 from churnml.histories.parts import Part
 from churnml.histories.sidecar import SIDECAR_ENDING
 from churnml.histories.sources import open_source
-from churnml.storage import PARQUET_OPTIONS, digest_file, new_folder, write_json
+from churnml.parquet import PARQUET_OPTIONS
+from churnml.storage import digest_file, new_folder, write_json
 
 __all__ = ["fetch"]
 

@@ -14,7 +14,8 @@ from churnml.flow.featurize import featurize
 from churnml.flow.raw import read_histories
 from churnml.flow.score import Models, score
 from churnml.flow.spine import make_spine
-from churnml.storage import digest_file, write_json, write_parquet
+from churnml.parquet import write_parquet
+from churnml.storage import digest_file, write_json
 from churnml.timeline import us_to_iso
 
 __all__ = ["open_models", "score_as_of"]

@@ -9,34 +9,49 @@ from typing import Any
 import pyarrow as pa
 
 from churnml import tracking
-from churnml.config import Params, resolved
-from churnml.evaluation.backtest import MODEL
-from churnml.evaluation.gate import Verdict, beats_baselines
+from churnml.config import CustomersTable, Params, resolved
+from churnml.evaluation.agreement import agreement_of
+from churnml.evaluation.backtest import MODEL, Predictions
+from churnml.evaluation.gate import Limits, Verdict, judge
 from churnml.evaluation.plots import plots_of
 from churnml.evaluation.report import metrics_of
+from churnml.evaluation.terms import Terms
 from churnml.exports.evaluation_page import evaluation_page
 from churnml.exports.tables import write_csv
+from churnml.features.columns import slug
 from churnml.flow.predictions import read_predictions
 from churnml.histories.store import History
-from churnml.storage import new_folder, write_bytes, write_json
+from churnml.storage import new_folder, read_json, write_bytes, write_json
 
-__all__ = ["Judged", "evaluate", "record_and_promote"]
+__all__ = ["Judged", "evaluate", "limits_of", "record_and_promote", "terms_of"]
 
 _HEADLINES = {
-    "churn": ("roc_auc", "average_precision", "lift", "capture", "log_loss", "brier", "ece"),
-    "clv": ("normalised_gini", "spearman", "mean_absolute_error", "top_share", "total_ratio", "interval_coverage"),
+    "churn": (
+        *("roc_auc", "average_precision", "lift", "capture", "lift_10", "capture_10", "log_loss", "brier"),
+        *("ece", "empc", "empb", "savings"),
+    ),
+    "clv": (
+        *("normalised_gini", "spearman", "mean_absolute_error", "top_share", "total_ratio", "decile_calibration"),
+        "interval_coverage",
+    ),
 }
-_CURVES = {"churn": {"gains", "roc", "reliability"}, "clv": {"value_deciles"}}
+_CALIBRATION = ("total_ratio", "slope", "intercept", "ece")
+"""Of the newest known window; they decide in the gate."""
+_CURVES = {"churn": {"gains", "roc", "reliability", "reliability_latest", "lead_time"}, "clv": {"value_deciles"}}
 """Names of the tables of ``plots_of`` by model."""
 Judged = dict[str, tuple[dict[str, Any], Verdict]]
 """Figures and verdict by model."""
 
 
-def evaluate(*, backtests: Mapping[str, Path], metrics: Path, details: Path, plots: Path, page: Path) -> Judged:
+def evaluate(
+    params: Params, *, backtests: Mapping[str, Path], metrics: Path, details: Path, plots: Path, page: Path
+) -> Judged:
     """Compute and write every figure of the backtests.
 
     Parameters
     ----------
+    params : Params
+        Capacity, effect and cost of the campaign, the margin, the limits of the gate.
     backtests : mapping of str to Path
         Folder of predictions by model (``churn``, ``clv``).
     metrics, details, page : Path
@@ -46,14 +61,18 @@ def evaluate(*, backtests: Mapping[str, Path], metrics: Path, details: Path, plo
     """
     judged: Judged = {}
     curves: dict[str, pa.Table] = {}
+    tested: dict[str, Predictions] = {}
     for name, folder in backtests.items():
         found = read_predictions(folder)
         if found is None:
             continue
-        predictions, is_out_of_time = found
-        figures = {**metrics_of(predictions), "is_out_of_time": is_out_of_time}
-        judged[name] = (figures, beats_baselines(figures))
-        curves |= plots_of(predictions)
+        tested[name], is_out_of_time = found
+        terms = terms_of(params, is_out_of_time=is_out_of_time)
+        figures = {**metrics_of(tested[name], terms=terms), "is_out_of_time": is_out_of_time}
+        judged[name] = (figures, judge(figures, limits_of(params)))
+        curves |= plots_of(tested[name], figures)
+    if len(tested) > 1:
+        judged["churn"][0]["agreement"] = agreement_of(tested["churn"], tested["clv"])
     write_json({name: _headline(name, figures) for name, (figures, _) in judged.items()}, metrics)
     write_json(
         {name: {**figures, "verdict": _verdict(verdict)} for name, (figures, verdict) in judged.items()}, details
@@ -65,31 +84,48 @@ def evaluate(*, backtests: Mapping[str, Path], metrics: Path, details: Path, plo
     return judged
 
 
+def terms_of(params: Params, *, is_out_of_time: bool) -> Terms:
+    """Return what the figures are computed for; customers are parted by their declared categories."""
+    campaign, table = params.campaign, params.customers_table
+    is_money = params.clv is not None and params.clv.measure == "amount"
+    declared = params.histories.tables[table] if table else None
+    categories = declared.categories if isinstance(declared, CustomersTable) else ()
+    return Terms(
+        capacity=campaign.capacity,
+        effect=campaign.effect,
+        cost=campaign.cost,
+        margin=params.clv.margin if params.clv is not None and is_money else 1.0,
+        is_out_of_time=is_out_of_time,
+        categories=[f"{table}_{slug(name)}" for name in categories],
+    )
+
+
+def limits_of(params: Params) -> Limits:
+    """Return the limits of the gate."""
+    gate = params.gate
+    return Limits(*gate.slope, max_log_ratio=gate.max_log_ratio, max_ece=gate.max_ece, min_coverage=gate.min_coverage)
+
+
 def _headline(name: str, figures: Mapping[str, Any]) -> dict[str, Any]:
     """Return few figures, flat enough to be read side by side in ``dvc metrics diff`` and ``dvc exp show``."""
     overall, rule, ranking = figures["overall"], figures["best_rule"], figures["ranking"]
     own = {key: overall[MODEL].get(key) for key in _HEADLINES[name]}
     cut_offs = {date: cut["models"][MODEL].get(ranking) for date, cut in figures["by_cut_off"].items()}
-    found = {**own, ranking + "_by_cut_off": cut_offs}
+    latest = {key: figures["calibration"].get(key) for key in _CALIBRATION}
+    found = {**own, ranking + "_by_cut_off": cut_offs, "latest": {k: v for k, v in latest.items() if v is not None}}
     if rule is not None:
         found["best_rule"] = {ranking: overall[rule][ranking]}
     return {key: value for key, value in found.items() if value is not None}
 
 
 def _verdict(verdict: Verdict) -> dict[str, Any]:
-    return {"ok": verdict.ok, "reasons": list(verdict.reasons), "warnings": list(verdict.warnings)}
+    told = {"reasons": verdict.reasons, "warnings": verdict.warnings}
+    return {"ok": verdict.ok, **{key: [remark.record() for remark in remarks] for key, remarks in told.items()}}
 
 
 _TOLD_ON_PAGE = (
-    "is_out_of_time",
-    "ranking",
-    "n_rows",
-    "n_customers",
-    "fraction",
-    "best_rule",
-    "against",
-    "absent",
-    "skipped",
+    *("is_out_of_time", "ranking", "n_rows", "n_customers", "best_rule", "against", "absent", "skipped"),
+    *("calibration", "slices", "min_group", "hidden_groups", "lead_time", "weights", "agreement"),
 )
 
 
@@ -98,8 +134,9 @@ def _for_page(judged: Judged) -> dict[str, object]:
         name: {
             "overall": figures["overall"],
             "cutoffs": {date: cut["models"] for date, cut in figures["by_cut_off"].items()},
-            "verdict": {"ok": verdict.ok, "warnings": list(verdict.warnings)},
-            **{key: figures[key] for key in _TOLD_ON_PAGE},
+            "verdict": _verdict(verdict),
+            **{key: figures[key] for key in _TOLD_ON_PAGE if key in figures},
+            **({"fraction": figures["fraction"]} if name == "churn" else {}),
         }
         for name, (figures, verdict) in judged.items()
     }
@@ -125,13 +162,15 @@ def record_and_promote(
     tags = {f"data_sha256.{file}": digest for file, digest in history.digests.items()}
     commit = tracking.git_commit(root)
     for name, (figures, verdict) in judged.items():
+        search = read_json(models[name] / "model.json")["meta"].get("tuning", {})
         record = tracking.RunRecord(
             model=name,
             params=_flat(resolved(params)),
-            metrics=_numbers(figures),
-            tags={**tags, "gate": "passed" if verdict.ok else "failed", **({"git_commit": commit} if commit else {})},
+            metrics=_numbers(figures) | _of_search(search),
+            tags={**tags, "gate": _gate(verdict), **({"git_commit": commit} if commit else {})},
             model_folder=models[name],
             plots=[path for path in sorted(plots.glob("*.csv")) if path.stem in _CURVES[name]],
+            trials=[_trial(trial) for trial in search.get("trials", [])],
         )
         done[name] = tracking.record(root, record)
         if verdict.ok:
@@ -141,6 +180,22 @@ def record_and_promote(
             elif champion != done[name].version:
                 tracking.set_alias(root, name, "challenger", done[name].version)
     return done
+
+
+def _gate(verdict: Verdict) -> str:
+    """Return what ``churnml promote`` goes by, and says when it refuses."""
+    return "passed" if verdict.ok else f"failed: {verdict.why()}"
+
+
+def _of_search(search: Mapping[str, Any]) -> dict[str, float]:
+    names = ("n_trials", "loss_default", "loss_best", "gain", "standard_error")
+    return {f"tuning.{name}": float(search[name]) for name in names if name in search}
+
+
+def _trial(trial: Mapping[str, Any]) -> tracking.SearchTrial:
+    is_done = trial["loss"] is not None
+    metrics = {name: float(trial[name]) for name in ("loss", "gain", "n_rounds")} if is_done else {}
+    return tracking.SearchTrial(int(trial["number"]), trial["parameters"], metrics)
 
 
 def _flat(value: object, prefix: str = "") -> dict[str, str | float | int]:

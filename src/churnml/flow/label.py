@@ -14,17 +14,19 @@ from churnml.config import Params
 from churnml.engines.local import map_buckets
 from churnml.errors import DataError
 from churnml.flow.buckets import bucket_path
-from churnml.flow.roles import churn_definition, churn_window, treatment_log, value_definition
+from churnml.flow.roles import churn_definition, churn_window, is_value_carried, treatment_log, value_definition
 from churnml.flow.spine import read_plan
 from churnml.flow.treatments import check_treatments_known
 from churnml.histories.bucket import Bucket
 from churnml.histories.store import History
 from churnml.labels.churn import CENSORED, churn_labels, static_labels
-from churnml.labels.holes import touches_hole
-from churnml.labels.treatments import treated_within
-from churnml.labels.value import value_labels
+from churnml.labels.duration import duration_labels
+from churnml.labels.holes import first_hole, touches_hole
+from churnml.labels.treatments import first_treatment, treated_within
+from churnml.labels.value import ValueDefinition, value_labels
+from churnml.parquet import read_parquet, write_parquet
 from churnml.snapshots.spine import SnapshotPlan
-from churnml.storage import new_folder, read_parquet, write_parquet
+from churnml.storage import new_folder
 from churnml.timeline import DAY_US, us_to_iso
 
 __all__ = ["label"]
@@ -39,7 +41,7 @@ _COUNTED = {"churned": 1, "stayed": 0, "censored": CENSORED, "treated": _TREATED
 
 
 def label(history: History, params: Params, spine: Path, target: Path, *, lists: Path | None = None) -> dict[str, Any]:
-    """Write ``churn/`` and ``value/``, rows in the order of the spine, unsettled outcomes missing.
+    """Write ``churn/``, ``value/`` and ``duration/``, rows in the order of the spine, unsettled outcomes missing.
 
     Parameters
     ----------
@@ -63,18 +65,22 @@ def label(history: History, params: Params, spine: Path, target: Path, *, lists:
         If missing rows leave no outcome to learn from.
     """
     plan = read_plan(spine)
-    check_treatments_known(params, plan, lists, reach_us=churn_window(params).reach_us)
+    check_treatments_known(params, plan, lists, reach_us=churn_window(params, plan).reach_us)
+    has_durations = churn_definition(params).kind != "label"
     with new_folder(target) as temp:
         (temp / "churn").mkdir()
         (temp / "value").mkdir()
+        if has_durations:
+            (temp / "duration").mkdir()
 
         def one(number: int) -> tuple[dict[int, Int64s], Int64s]:
             outcome = _Outcome(params, history, plan, Bucket(history, number), read_parquet(bucket_path(spine, number)))
             labels, values = outcome.churn(), outcome.value()
             churned = pa.array(labels, pa.int8(), mask=labels < 0)
             write_parquet(outcome.table.append_column("is_churned", churned), bucket_path(temp / "churn", number))
-            valued = pa.array(values.value, mask=values.why != 0)
-            write_parquet(outcome.table.append_column("value", valued), bucket_path(temp / "value", number))
+            write_parquet(outcome.with_values(values), bucket_path(temp / "value", number))
+            if has_durations:
+                write_parquet(outcome.duration(), bucket_path(temp / "duration", number))
             why = np.array([0, CENSORED, _TREATED, _IN_HOLE])
             return outcome.counted(labels), (values.why[:, None] == why).sum(axis=0)
 
@@ -107,7 +113,7 @@ class _Outcome:
 
     def churn(self) -> Int8s:
         """Return 1 churned, 0 stayed, or why it is not known."""
-        definition, window, plan = churn_definition(self.params), churn_window(self.params), self.plan
+        definition, window, plan = churn_definition(self.params), churn_window(self.params, self.plan), self.plan
         if definition.kind == "label":
             return self._ready_labels(definition.table)
         labels = churn_labels(
@@ -120,6 +126,37 @@ class _Outcome:
         labels[(labels != CENSORED) & self._in_hole(definition.table, before, window.reach_us)] = _IN_HOLE
         return labels
 
+    def duration(self) -> pa.Table:
+        """Return the days to the event, those observed, and whether something else ended them first.
+
+        Snapshots too young for a whole outcome have durations too. Those treated in the outcome, and those that need
+        rows that are missing, have none, as they have no label; what disturbs later ends what is observed.
+        """
+        definition, window = churn_definition(self.params), churn_window(self.params, self.plan)
+        holes = [hole for hole in self.history.holes if hole[1] <= self.plan.settled_until]
+        until = np.minimum(self.plan.settled_until, first_hole(self.dates, holes, tables={definition.table}))
+        log = treatment_log(self.params, "churn")
+        if log is not None:
+            until = np.minimum(until, first_treatment(self.bucket, log, self.customer, self.dates))
+        before = (definition.active_within_us or 0) if definition.kind == "inactivity" else 0
+        reach = {"before_us": before, "reach_us": window.reach_us}
+        disturbed = self._treated("churn", window.reach_us)
+        disturbed |= touches_hole(self.dates, holes, tables={definition.table}, **reach)
+        found = duration_labels(
+            self.bucket,
+            definition,
+            window,
+            self.customer,
+            self.dates,
+            observed_until=np.where(disturbed, self.dates, until),
+        )
+        columns = {
+            "event_days": pa.array(found.event_days, from_pandas=True),
+            "observed_days": pa.array(found.observed_days, from_pandas=True),
+            "is_competing": pa.array(found.is_competing),
+        }
+        return pa.table({name: self.table[name] for name in self.table.column_names} | columns)
+
     def value(self) -> _Values:
         """Return the values that are settled."""
         plan, definition, n_rows = self.plan, value_definition(self.params), len(self.dates)
@@ -130,16 +167,31 @@ class _Outcome:
         why[settled if plan.anchors_us else settled & np.isin(self.dates, plan.value_dates)] = 0
         why[(why == 0) & self._treated("value", plan.value_horizon_us)] = _TREATED
         why[(why != CENSORED) & self._in_hole(definition.table, 0, plan.value_horizon_us)] = _IN_HOLE
-        wanted = why == 0
-        values[wanted] = value_labels(
+        values[why == 0] = self._summed_values(definition, why == 0, horizon_us=plan.value_horizon_us)
+        return _Values(values, why)
+
+    def with_values(self, values: _Values) -> pa.Table:
+        """Return the snapshots with their values; ``value_half`` is what came in half the horizon, where needed.
+
+        That is where the value asked for reaches beyond any label: from it the carrying of values is checked.
+        """
+        table = self.table.append_column("value", pa.array(values.value, mask=values.why != 0))
+        definition = value_definition(self.params)
+        if definition is None or not is_value_carried(self.params, self.plan):
+            return table
+        half, wanted = np.zeros(len(self.dates)), values.why == 0
+        half[wanted] = self._summed_values(definition, wanted, horizon_us=self.plan.value_half_us)
+        return table.append_column("value_half", pa.array(half, mask=~wanted))
+
+    def _summed_values(self, definition: ValueDefinition, wanted: Bools, *, horizon_us: int) -> Floats:
+        return value_labels(
             self.bucket,
             definition,
             self.customer[wanted],
             self.dates[wanted],
-            horizon_us=plan.value_horizon_us,
+            horizon_us=horizon_us,
             is_spells=self.history.tables[definition.table].kind == "spells",
         )
-        return _Values(values, why)
 
     def counted(self, labels: Int8s) -> dict[int, Int64s]:
         """Return per date how many snapshots have each label, or none and why."""

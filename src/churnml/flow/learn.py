@@ -1,199 +1,154 @@
-"""Training: the rows with a settled outcome, the folds by date, the backtest, and the model to be used."""
+"""Training: the backtest beside simple rules, and the model to be used."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
-import pyarrow.compute as pc
+from threadpoolctl import threadpool_limits
 
 from churnml.config import Params
-from churnml.errors import DataError, TimeContractError
+from churnml.errors import ConfigError, DataError, TimeContractError, did_you_mean
 from churnml.estimators.artifact import save
-from churnml.estimators.churn import check_labels
+from churnml.estimators.carry import Carry, carry_by_hazard, carry_by_shift
+from churnml.estimators.churn import ChurnClassifier, check_labels
 from churnml.estimators.clv import check_values
+from churnml.estimators.matrix import KEYS, FeatureSpec, to_matrix
 from churnml.evaluation.backtest import backtest_churn, backtest_value, fit_final_churn, fit_final_value
-from churnml.evaluation.folds import Fold
-from churnml.features.build import KEYS
-from churnml.flow.buckets import bucket_path, read_buckets, sort_by_date
+from churnml.evaluation.report import card_figures
+from churnml.evaluation.terms import Terms
+from churnml.flow.buckets import observed_at, read_buckets
+from churnml.flow.learning import LearnableRows, churn_task, hazard_rows, value_task
 from churnml.flow.predictions import write_predictions
-from churnml.flow.roles import churn_window, purchases_table, value_purchases
-from churnml.flow.spine import read_plan
+from churnml.flow.roles import purchases_table
+from churnml.flow.staying import is_contract
 from churnml.flow.treatments import treatment_limits
-from churnml.histories.hashing import hash_column
+from churnml.flow.tuning import tune
+from churnml.flow.value_carry import value_checks
 from churnml.snapshots.spine import SnapshotPlan
-from churnml.snapshots.splits import (
-    Split,
-    check_purged,
-    final_split,
-    split_by_customer,
-    split_by_date,
-    split_stratified,
-)
-from churnml.storage import new_folder, read_json, read_parquet, write_json
-from churnml.timeline import DAY_US, us_to_iso
+from churnml.storage import new_folder, read_json, write_json
+from churnml.timeline import us_to_iso
 
-__all__ = ["churn_folds", "train_churn", "train_value"]
+__all__ = ["churn_carry", "named_features", "train_churn", "train_value"]
 
 Floats = npt.NDArray[np.float64]
 Int64s = npt.NDArray[np.int64]
+_TOO_LITTLE = {"data.no_rows", "data.constant_target", "data.too_few_values"}
+"""No value can be learned, which is no fault of the data."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Learnable:
-    """Snapshots with a settled outcome, in the one order models see."""
-
-    table: pa.Table
-    y: Floats
-    dates: Int64s
-    customers: Int64s
-
-
-def _learnable(features: Path, labels: Path, column: str, *, max_rows: int) -> _Learnable:
-    def settled(number: int, table: pa.Table) -> pa.Table:
-        outcome = read_parquet(bucket_path(labels, number))
-        if not all(table[key].equals(outcome[key]) for key in KEYS):
-            raise DataError(
-                "features and labels are not of the same snapshots",
-                rule="data.out_of_step",
-                file=bucket_path(labels, number).name,
-                next_step="Run featurize and label again.",
-            )
-        return table.append_column(column, outcome[column]).filter(pc.is_valid(outcome[column]))
-
-    table = sort_by_date(_thinned(read_buckets(features, keep=settled), max_rows=max_rows))
-    if not table.num_rows:
-        raise DataError(
-            "no snapshot has a settled outcome",
-            rule="data.no_rows",
-            file="params.yaml",
-            column="churn" if column == "is_churned" else "clv",
-            count=0,
-            next_step="Lengthen the history or shorten the horizon.",
-        )
-    y = table[column].cast(pa.float64()).to_numpy()
-    dates = table["observation_date"].cast(pa.int64()).to_numpy()
-    customers = pc.rank(table["customer_id"], tiebreaker="dense").to_numpy().astype(np.int64)
-    return _Learnable(table.drop_columns([column]), y, dates, customers)
-
-
-def _thinned(table: pa.Table, *, max_rows: int) -> pa.Table:
-    """Keep whole customers, chosen by hash, so that about ``max_rows`` rows remain."""
-    if table.num_rows <= max_rows:
-        return table
-    limit = np.uint64(max_rows / table.num_rows * float(2**64 - 1))
-    kept = hash_column(table["customer_id"].combine_chunks()) < limit
-    return table.filter(pa.array(kept))
-
-
-def _splits(params: Params, rows: _Learnable, *, reach_us: int) -> list[Split]:
-    if params.churn.definition == "label":
-        return split_stratified(rows.y.astype(np.int8), seed=params.train.seed)
-    splits = split_by_date(rows.dates, reach_us=reach_us)
-    for split in splits:
-        check_purged(split, rows.dates, reach_us=reach_us, as_of=int(rows.dates.max()))
-    return splits or split_by_customer(rows.customers, seed=params.train.seed)
-
-
-def _final(params: Params, rows: _Learnable, plan: SnapshotPlan, *, reach_us: int) -> Fold:
-    if params.churn.definition == "label":
-        return Fold("final", np.arange(len(rows.y)))
-    split = final_split(rows.dates, as_of=plan.as_of, reach_us=reach_us)
-    check_purged(split, rows.dates, reach_us=reach_us, as_of=plan.as_of)
-    return _fold(split)
-
-
-def _fold(split: Split) -> Fold:
-    return Fold(split.name, split.train, split.valid, split.test, split.between)
-
-
-def churn_folds(params: Params, keys: pa.Table, is_churned: Floats, plan: SnapshotPlan) -> tuple[list[Fold], bool]:
-    """Return the folds that training makes of labelled snapshots, the final one last, and whether dates part them.
-
-    Parameters
-    ----------
-    params : Params
-    keys : pyarrow.Table
-        ``customer_id`` and ``observation_date``, in the order models see.
-    is_churned : ndarray, shape (n_rows,)
-    plan : SnapshotPlan
-    """
-    dates = keys["observation_date"].cast(pa.int64()).to_numpy()
-    customers = pc.rank(keys["customer_id"], tiebreaker="dense").to_numpy().astype(np.int64)
-    rows, reach = _Learnable(keys, is_churned, dates, customers), churn_window(params).reach_us
-    splits = _splits(params, rows, reach_us=reach)
-    return [*(_fold(split) for split in splits), _final(params, rows, plan, reach_us=reach)], splits[0].is_out_of_time
-
-
-def _churn_roles(params: Params) -> dict[str, str]:
-    """Return the feature columns that the simple churn rules are made of."""
-    source, longest = purchases_table(params), params.features.windows_days[-1]
-    table = params.churn.table
-    kind = params.histories.tables[table].kind
-    if kind == "customers":
-        return {}
-    if kind == "spells":
-        return (_purchase_roles(source, longest) if source else {}) | {"tenure": f"{table}_tenure_days"}
-    return _purchase_roles(source or table, longest)
-
-
-def _purchase_roles(source: str, longest: int) -> dict[str, str]:
-    return {
-        "recency": f"{source}_recency_days",
-        "frequency": f"{source}_count_{longest}d",
-        "tenure": f"{source}_tenure_days",
-        "x": f"{source}_repeat_days",
-        "t_x": f"{source}_span_days",
-        "T": f"{source}_tenure_days",
-    }
-
-
-def _value_roles(params: Params, *, horizon_days: float) -> dict[str, str]:
-    """Return the feature columns that the simple value rules are made of."""
-    source, windows = value_purchases(params), params.features.windows_days
-    if not source or params.clv is None:
-        return {"spend": f"{params.clv.table}_amount_now"} if params.clv and params.clv.measure == "amount" else {}
-    nearest = min(windows, key=lambda days: abs(days - horizon_days))
-    roles = _purchase_roles(source, windows[-1])
-    if params.clv.measure == "count":
-        return roles | {"spend": f"{source}_count_{nearest}d"}
-    return roles | {"spend": f"{source}_amount_sum_{nearest}d", "mean_spend": f"{source}_amount_mean_all"}
-
-
-def train_churn(params: Params, *, features: Path, labels: Path, spine: Path, model: Path, backtest: Path) -> None:
+def train_churn(
+    params: Params, *, features: Path, labels: Path, spine: Path, model: Path, backtest: Path, root: Path
+) -> None:
     """Backtest the churn model beside simple rules, then fit and save the one to be used.
+
+    ``root`` is the project's folder; a search for parameters keeps its trials there.
 
     Raises
     ------
     DataError
         If there is one class only, or too few customers of one.
     """
-    plan = read_plan(spine)
-    reach = churn_window(params).reach_us + plan.settle_us
-    rows = _learnable(features, labels / "churn", "is_churned", max_rows=params.train.max_rows)
-    roles, horizon = _churn_roles(params), float(params.churn.horizon_days)
+    task = churn_task(params, features=features, labels=labels, spine=spine)
+    rows, horizon = task.rows, task.horizon_days
     check_labels(rows.y)
     settings: dict[str, Any] = {"seed": params.train.seed, "threads": params.train.threads}
-    splits = _splits(params, rows, reach_us=reach)
-    folds, last = [_fold(split) for split in splits], _final(params, rows, plan, reach_us=reach)
-    # One thread a fit, side by side: faster than several threads in one fit, and the same result.
-    with ThreadPoolExecutor(1) as beside:
-        final = beside.submit(fit_final_churn, rows.table, rows.y, last, **{**settings, "threads": 1})
-        tested = backtest_churn(rows.table, rows.y, folds, roles=roles, horizon_days=horizon, **settings)
+    settings["forbidden"] = named_features(params.train.forbidden, rows.table.column_names, key="train.forbidden")
+    settings["monotone"] = {
+        name: sign
+        for pattern, sign in params.train.monotone.items()
+        for name in named_features([pattern], rows.table.column_names, key="train.monotone")
+    }
+    settings["hazard"] = hazard_rows(params, task.plan, features=features, labels=labels)
+    named = {key: settings[key] for key in ("forbidden", "monotone")}
+    tuned = tune(params, task, "churn", root=root, **named)
+    # One thread a fit, side by side: faster than several threads in one fit, and the same result. The limit stands
+    # around both: one that the backtest sets and lifts would change sums of the final fit in their last bit.
+    alone = {**settings, "threads": 1, "as_of": task.plan.as_of, "tuned": tuned.final}
+    settings["tuned"] = tuned.by_fold
+    with threadpool_limits(limits=1), ThreadPoolExecutor(1) as beside:
+        final = beside.submit(fit_final_churn, rows.table, rows.y, task.final, **alone)
+        tested = backtest_churn(rows.table, rows.y, task.folds, roles=task.roles, horizon_days=horizon, **settings)
         fitted, spec = final.result()
-    save(fitted, spec, model, meta=_meta(params, rows, plan, "churn", horizon, features))
-    write_predictions(tested, backtest, is_out_of_time=splits[0].is_out_of_time)
+    fitted.carry_ = churn_carry(params, task.plan, features, fitted=fitted, spec=spec, learned_days=horizon)
+    meta = _meta(params, rows, task.plan, "churn", float(params.churn.horizon_days), features)
+    figures = card_figures(tested, terms=Terms(is_out_of_time=task.is_out_of_time))
+    save(fitted, spec, model, meta=meta | figures | {"learned_horizon_days": horizon} | tuned.facts)
+    write_predictions(tested, backtest, is_out_of_time=task.is_out_of_time)
 
 
-def train_value(params: Params, *, features: Path, labels: Path, spine: Path, model: Path, backtest: Path) -> None:
+def named_features(patterns: Sequence[str], columns: Sequence[str], *, key: str) -> list[str]:
+    """Return the columns that patterns name; a trailing ``*`` stands for any ending.
+
+    Raises
+    ------
+    ConfigError
+        If a pattern names none: a typing error would silently lift a ban.
+    """
+    found: list[str] = []
+    for pattern in patterns:
+        stem = pattern.removesuffix("*")
+        named = [c for c in columns if c not in KEYS and (c.startswith(stem) if stem != pattern else c == pattern)]
+        if not named:
+            raise ConfigError(
+                f"no feature is named {pattern}",
+                rule="config.feature",
+                file="params.yaml",
+                column=key,
+                next_step=did_you_mean(stem, columns) or "reports/features.html lists the features.",
+            )
+        found.extend(name for name in named if name not in found)
+    return found
+
+
+def churn_carry(
+    params: Params,
+    plan: SnapshotPlan,
+    features: Path,
+    *,
+    fitted: ChurnClassifier,
+    spec: FeatureSpec,
+    learned_days: float,
+) -> Carry:
+    """Return what turns probabilities of the horizon that was learned into those of the one asked for.
+
+    As the hazard sees it on the customers to be scored, as long as it has seen half of the longer horizon; of silence
+    beyond that as a buy-till-you-die model does, which lets customers be gone for good; else as a constant rate would.
+    """
+    asked_days, is_silence = float(params.churn.horizon_days), params.churn.definition == "inactivity"
+    if asked_days <= learned_days or params.churn.definition == "label":
+        return Carry()
+    scored = read_buckets(features, keep=lambda _, table: observed_at(table, plan.as_of))
+    source, hazard = purchases_table(params) or params.churn.table, fitted.hazard_
+    names = [f"{source}_p_silent_{days:g}d" for days in (learned_days, asked_days)]
+    has_silence = is_silence and set(names) <= set(scored.column_names)
+    if hazard is not None and (hazard.edges_[-1] >= asked_days / 2 or not has_silence):
+        risks = hazard.risk(to_matrix(scored, spec), [learned_days, asked_days])
+        return carry_by_shift(risks[:, 0], risks[:, 1], of_silence=is_silence)
+    if not has_silence:
+        return carry_by_hazard(learned_days, asked_days, of_silence=is_silence)
+    return carry_by_shift(*(scored[name].to_numpy().astype(np.float64) for name in names), of_silence=True)
+
+
+def train_value(
+    params: Params,
+    *,
+    features: Path,
+    labels: Path,
+    spine: Path,
+    churn_model: Path,
+    model: Path,
+    backtest: Path,
+    root: Path,
+) -> None:
     """Backtest the value model beside simple rules, then fit and save the one to be used.
 
-    Without a ``clv`` block both folders are left empty but for a note, so that later stages can tell.
+    Without a ``clv`` block both folders are left empty but for a note, so that later stages can tell; so they are where
+    no value can be learned of contracts whose end is churn: what they pay follows from the churn model.
 
     Raises
     ------
@@ -201,9 +156,7 @@ def train_value(params: Params, *, features: Path, labels: Path, spine: Path, mo
         If the value cannot be learned: constant, or too few customers with any.
     """
     if params.clv is None:
-        for folder in (model, backtest):
-            with new_folder(folder) as temp:
-                write_json({"absent": "params.yaml has no clv block"}, temp / "absent.json")
+        _note_absent("params.yaml has no clv block", model, backtest)
         return
     if params.churn.definition == "label":
         raise TimeContractError(
@@ -213,28 +166,45 @@ def train_value(params: Params, *, features: Path, labels: Path, spine: Path, mo
             column="clv",
             next_step="Take the clv block out; campaign.value_column can name a column that holds the value.",
         )
-    plan = read_plan(spine)
-    reach, horizon = plan.value_horizon_us + plan.settle_us, plan.value_horizon_us / DAY_US
-    rows = _learnable(features, labels / "value", "value", max_rows=params.train.max_rows)
+    try:
+        task = value_task(params, features=features, labels=labels, spine=spine)
+        check_values(task.rows.y)
+    except DataError as error:
+        if not is_contract(params) or error.rule not in _TOO_LITTLE:
+            raise
+        _note_absent(f"{error.problem}; value is what contracts pay while they last", model, backtest)
+        return
+    rows, horizon, roles = task.rows, task.horizon_days, task.roles
     settings: dict[str, Any] = {
         "seed": params.train.seed,
         "threads": params.train.threads,
         "measure": params.clv.measure,
+        "forbidden": named_features(params.train.forbidden, rows.table.column_names, key="train.forbidden"),
     }
-    check_values(rows.y)
-    roles, splits = _value_roles(params, horizon_days=horizon), _splits(params, rows, reach_us=reach)
-    folds, last = [_fold(split) for split in splits], _final(params, rows, plan, reach_us=reach)
-    with ThreadPoolExecutor(1) as beside:
-        final = beside.submit(fit_final_value, rows.table, rows.y, last, **{**settings, "threads": 1})
-        tested = backtest_value(rows.table, rows.y, folds, roles=roles, horizon_days=horizon, **settings)
+    tuned = tune(params, task, "clv", root=root, forbidden=settings["forbidden"])
+    alone = {**settings, "threads": 1, "expected": roles.get("expected"), "tuned": tuned.final}
+    settings["tuned"] = tuned.by_fold
+    with threadpool_limits(limits=1), ThreadPoolExecutor(1) as beside:
+        final = beside.submit(fit_final_value, rows.table, rows.y, task.final, **alone)
+        tested = backtest_value(rows.table, rows.y, task.folds, roles=roles, horizon_days=horizon, **settings)
         fitted, spec = final.result()
-    save(fitted, spec, model, meta=_meta(params, rows, plan, "clv", horizon, features))
-    write_predictions(tested, backtest, is_out_of_time=splits[0].is_out_of_time)
+    checks = value_checks(params, task, features=features, churn_model=churn_model, value=fitted, spec=spec)
+    figures = card_figures(tested, terms=Terms(is_out_of_time=task.is_out_of_time))
+    meta = _meta(params, rows, task.plan, "clv", horizon, features) | figures | tuned.facts | checks
+    save(fitted, spec, model, meta=meta)
+    write_predictions(tested, backtest, is_out_of_time=task.is_out_of_time)
+
+
+def _note_absent(why: str, *folders: Path) -> None:
+    """Leave folders empty but for a note."""
+    for folder in folders:
+        with new_folder(folder) as temp:
+            write_json({"absent": why}, temp / "absent.json")
 
 
 def _meta(
     params: Params,
-    rows: _Learnable,
+    rows: LearnableRows,
     plan: SnapshotPlan,
     kind: Literal["churn", "clv"],
     horizon_days: float,

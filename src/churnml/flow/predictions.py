@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from churnml.evaluation.backtest import Predictions
-from churnml.storage import new_folder, read_json, read_parquet, write_json, write_parquet
+from churnml.parquet import read_parquet, write_parquet
+from churnml.storage import new_folder, read_json, write_json
 
 __all__ = ["read_predictions", "write_predictions"]
 

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from churnml.config import EventsTable, Params
 from churnml.labels.treatments import TreatmentLog
 from churnml.labels.value import ValueDefinition
 from churnml.snapshots.population import ChurnDefinition
+from churnml.snapshots.spine import SnapshotPlan
 from churnml.timeline import OutcomeWindow, days_to_us
 
 __all__ = [
     "churn_definition",
     "churn_window",
+    "is_value_carried",
     "purchases_table",
     "treatment_log",
     "value_definition",
@@ -32,11 +36,12 @@ def churn_definition(params: Params) -> ChurnDefinition:
     )
 
 
-def churn_window(params: Params) -> OutcomeWindow:
-    """Return where the outcome is looked for; grace belongs to spell ends only."""
+def churn_window(params: Params, plan: SnapshotPlan | None = None) -> OutcomeWindow:
+    """Return where the outcome is looked for, or of a plan, where it is learned; grace belongs to spell ends only."""
     churn = params.churn
     grace = churn.grace_days if churn.definition == "spell_end" else 0
-    return OutcomeWindow.of_days(horizon_days=churn.horizon_days, lead_days=churn.lead_days, grace_days=grace)
+    window = OutcomeWindow.of_days(horizon_days=churn.horizon_days, lead_days=churn.lead_days, grace_days=grace)
+    return replace(window, horizon_us=plan.churn_horizon_us) if plan and plan.churn_horizon_us else window
 
 
 def value_definition(params: Params) -> ValueDefinition | None:
@@ -45,6 +50,11 @@ def value_definition(params: Params) -> ValueDefinition | None:
     if clv is None:
         return None
     return ValueDefinition(clv.table, clv.measure, clv.margin, clv.discount_rate_yearly, clv.refunds)
+
+
+def is_value_carried(params: Params, plan: SnapshotPlan) -> bool:
+    """Return whether value is asked for over a longer horizon than can be labelled."""
+    return params.clv is not None and 0 < plan.value_horizon_us < days_to_us(params.clv.horizon_days)
 
 
 def treatment_log(params: Params, outcome: str) -> TreatmentLog | None:

@@ -12,7 +12,13 @@ from churnml.storage import read_json
 __all__ = ["summary_lines"]
 
 _COLUMNS = {
-    "churn": {"roc_auc": "AUC", "log_loss": "log loss", "ece": "ECE", "lift": "lift 10%", "capture": "capture 10%"},
+    "churn": {
+        "roc_auc": "AUC",
+        "log_loss": "log loss",
+        "ece": "ECE",
+        "lift_10": "lift 10%",
+        "capture_10": "capture 10%",
+    },
     "clv": {
         "normalised_gini": "gini",
         "spearman": "spearman",
@@ -29,7 +35,8 @@ def summary_lines(root: Path) -> Iterator[str]:
         kind = "tested on later dates" if figures["is_out_of_time"] else "tested on other customers, not on later dates"
         yield f"\n{name}: {figures['n_customers']:,} customers, {kind}: {', '.join(figures['by_cut_off'])}"
         yield from _table(figures)
-        yield from (f"  {line}" for line in (*figures["verdict"]["reasons"], *figures["verdict"]["warnings"]))
+        remarks = (*figures["verdict"]["reasons"], *figures["verdict"]["warnings"])
+        yield from (f"  {remark['en']}" for remark in remarks)
     for manifest in sorted((root / "data" / "lists").glob("*/manifest.json")):
         counts = read_json(manifest)["counts"]
         yield (

@@ -26,9 +26,10 @@ from churnml.flow.spine import make_spine, read_plan
 from churnml.histories.bucket import Bucket
 from churnml.histories.conform import TIME
 from churnml.histories.store import History, open_history
+from churnml.parquet import read_parquet, write_parquet
 from churnml.snapshots.population import at_risk
 from churnml.snapshots.spine import SnapshotPlan
-from churnml.storage import digest_file, read_json, read_parquet, write_json, write_parquet
+from churnml.storage import digest_file, read_json, write_json
 from churnml.verification.excerpt import Excerpt
 
 __all__ = ["Verified", "open_verified", "spine_rows"]

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from churnml.errors import ChurnmlError
 from churnml.flow.buckets import sort_by_date
-from churnml.flow.learn import churn_folds
+from churnml.flow.learning import churn_folds
 from churnml.flow.roles import churn_definition, churn_window
 from churnml.flow.spine import read_plan
 from churnml.flow.verified import Verified
@@ -66,7 +66,7 @@ def _windows(project: Verified) -> Probe:
     probe.tried["labels"] = labels.num_rows
     if project.params.churn.definition == "label" or not labels.num_rows:
         return probe
-    window = churn_window(project.params)
+    window = churn_window(project.params, project.plan)
     probe.add(*check_settled(labels, window, as_of=project.history.as_of))
     parts = _folds(project, labels)
     if parts is not None:
@@ -160,7 +160,7 @@ def _labels(project: Verified, sample: Sample) -> Probe:
     params, definition = project.params, churn_definition(project.params)
     if definition.kind == "label":
         return Probe("labels", skipped="no_dates")
-    window = churn_window(params)
+    window = churn_window(params, project.plan)
     lengths = (window.lead_us, window.horizon_us, window.grace_us)
     events = (definition.event_column, definition.event_values)
     outcome = Outcome(definition.kind, *lengths, definition.end_reasons, *events)
@@ -190,7 +190,7 @@ def _permuted(project: Verified, sample: Sample, sizes: Sizes) -> Probe:
         known["observation_date"].cast(pa.int64()).to_numpy(),
         pc.rank(known["customer_id"].cast(pa.string()), tiebreaker="dense").to_numpy().astype(np.int64),
         tested[-1],
-        reach_us=churn_window(project.params).reach_us,
+        reach_us=churn_window(project.params, project.plan).reach_us,
         n_permutations=1 if sizes.quick else _N_PERMUTATIONS,
         max_rows=8_000 if sizes.quick else 20_000,
         seed=sizes.seed,

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from churnml.features.plan import Feature
 from churnml.flow.buckets import bucket_path
 from churnml.flow.verified import Verified, spine_rows
-from churnml.storage import read_parquet
+from churnml.parquet import read_parquet
 from churnml.timeline import DAY_US
 from churnml.verification.excerpt import Excerpt, choose_customers, excerpt_of
 

@@ -230,9 +230,9 @@ def _one_piece(column: pa.ChunkedArray) -> pa.Array:
         return column.chunk(0) if column.num_chunks == 1 else pa.concat_arrays(column.chunks or [_none_of(column.type)])
     chunks = column.unify_dictionaries().chunks or [_none_of(column.type)]
     coded = chunks[0] if len(chunks) == 1 else pa.concat_arrays(chunks)
-    order = pc.sort_indices(coded.dictionary).to_numpy()
-    if np.all(order == np.arange(len(order))):
+    if pc.all(pc.less(coded.dictionary[:-1], coded.dictionary[1:])).as_py():
         return coded
+    order = pc.sort_indices(coded.dictionary).to_numpy()
     rank = np.empty(len(order), dtype=np.int32)
     rank[order] = np.arange(len(order), dtype=np.int32)
     codes = pa.array(rank).take(coded.indices)

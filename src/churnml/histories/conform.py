@@ -20,6 +20,7 @@ __all__ = [
     "GROUP_PREFIX",
     "KEY_PREFIX",
     "MONEY",
+    "MONEY_UNITS",
     "ROW_HASH",
     "TIME",
     "Conformer",
@@ -30,10 +31,11 @@ __all__ = [
 
 MONEY = pa.decimal64(18, 4)
 """Money is kept in ten-thousandths of the currency unit: sums are exact in any order."""
+MONEY_UNITS = 10_000.0
+"""How many of them make one unit of the currency."""
 ROW_HASH = "_row"
 GROUP_PREFIX, KEY_PREFIX = "group_", "key_"
 """Columns that say which rows belong together; they are not kept."""
-_MONEY_SCALE = 10_000
 _MONEY_LIMIT = 9e11
 _NUMBER_LIMIT = 3e38
 """Features are stored in single precision, which ends there."""
@@ -170,7 +172,7 @@ class Conformer:
         if too_large.any():
             self._note("data.amount_too_large", column, too_large)
             known = np.where(too_large, 0.0, known)
-        units = pa.array(np.rint(known * _MONEY_SCALE).astype(np.int64))
+        units = pa.array(np.rint(known * MONEY_UNITS).astype(np.int64))
         if values.null_count:
             units = pc.if_else(pc.is_valid(values), units, pa.scalar(None, pa.int64()))
         return units.view(MONEY)

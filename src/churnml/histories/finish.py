@@ -18,7 +18,8 @@ from churnml.histories.rows import Coded, Rows, combined, read_column, stored_co
 from churnml.histories.sorting import sorted_rows
 from churnml.histories.store import CONTACTS, StoredFile, bucket_file
 from churnml.histories.versions import superseded_at
-from churnml.storage import digest_file, write_parquet
+from churnml.parquet import write_parquet
+from churnml.storage import digest_file
 from churnml.timeline import DAY_US, NEVER
 
 __all__ = ["FinishedBucket", "finish_bucket", "stored_schema"]

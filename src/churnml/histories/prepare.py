@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -29,28 +29,10 @@ from churnml.progress import step
 from churnml.storage import new_folder, write_sealed_json
 from churnml.timeline import days_to_us, us_to_iso
 
-__all__ = ["Prepared", "prepare"]
+__all__ = ["prepare"]
 
 _BUCKET_BYTES = 64 << 20
 _MAX_BUCKETS = 256
-
-
-@dataclass(slots=True)
-class Prepared:
-    """What :func:`prepare` found and wrote.
-
-    Parameters
-    ----------
-    findings : Findings
-    n_rows : dict of str to int
-        Rows kept per table.
-    manifest : dict
-        Content of ``manifest.json``.
-    """
-
-    findings: Findings
-    n_rows: dict[str, int] = field(default_factory=dict)
-    manifest: dict[str, Any] = field(default_factory=dict)
 
 
 def prepare(
@@ -66,7 +48,7 @@ def prepare(
     threads: int = 2,
     findings: Findings | None = None,
     profile: HistoryProfile | None = None,
-) -> Prepared:
+) -> None:
     """Read every table once and write it as buckets of whole customers, sorted by customer and time.
 
     Parameters
@@ -99,39 +81,34 @@ def prepare(
     EnvironmentFault
         If the target cannot be written.
     """
-    done = Prepared(findings if findings is not None else Findings())
+    findings = findings if findings is not None else Findings()
     profile = profile if profile is not None else HistoryProfile(as_of, timezone)
-    tables: dict[str, Any] = {}
     with open_source(root=root, folder=folder, database=database) as source, new_folder(target) as temp:
         parts = {contract.name: source.parts(contract) for contract in contracts}
         scopes = frozenset(name for c in contracts if c.kind in {"spells", "customers"} for name in c.categories)
         n_buckets = _bucket_count([part for each in parts.values() for part in each])
-        for contract in contracts:
-            tables[contract.name] = _prepare_table(
-                contract,
-                parts[contract.name],
-                temp,
-                n_buckets,
-                as_of=as_of,
-                timezone=timezone,
-                threads=threads,
-                required=contract.name in required,
-                scopes=scopes,
-                into=done,
-                profile=profile,
-            )
-        found_holes = examine(profile, done.findings, required=required)
-        done.findings.raise_errors()
-        done.manifest = {
-            "as_of": us_to_iso(as_of),
-            "as_of_us": as_of,
-            "folder": folder,
-            "holes": [asdict(hole) for hole in found_holes],
-            "n_buckets": n_buckets,
-            "tables": tables,
-        }
-        write_sealed_json(done.manifest, temp / "manifest.json")
-    return done
+        run = _Run(temp, n_buckets, as_of, timezone, threads, frozenset(required), scopes, findings, profile)
+        tables = {contract.name: _prepare_table(contract, parts[contract.name], run) for contract in contracts}
+        holes = [asdict(hole) for hole in examine(profile, findings, required=required)]
+        findings.raise_errors()
+        clock = {"as_of": us_to_iso(as_of), "as_of_us": as_of}
+        manifest = {**clock, "folder": folder, "holes": holes, "n_buckets": n_buckets, "tables": tables}
+        write_sealed_json(manifest, temp / "manifest.json")
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """What is the same for every table of one run; ``findings`` and ``profile`` gather what is seen."""
+
+    target: Path
+    n_buckets: int
+    as_of: int
+    timezone: str
+    threads: int
+    required: frozenset[str]
+    scopes: frozenset[str]
+    findings: Findings
+    profile: HistoryProfile
 
 
 def _bucket_count(parts: Sequence[Part]) -> int:
@@ -141,83 +118,52 @@ def _bucket_count(parts: Sequence[Part]) -> int:
     return min(_MAX_BUCKETS, 1 << (wanted - 1).bit_length())
 
 
-def _prepare_table(
-    contract: TableContract,
-    parts: Sequence[Part],
-    target: Path,
-    n_buckets: int,
-    *,
-    as_of: int,
-    timezone: str,
-    threads: int,
-    required: bool,
-    scopes: Collection[str],
-    into: Prepared,
-    profile: HistoryProfile,
-) -> dict[str, Any]:
-    buckets = 1 if contract.kind == "calendar" else n_buckets
+def _prepare_table(contract: TableContract, parts: Sequence[Part], run: _Run) -> dict[str, Any]:
+    """Read, sort and write one table, and return what the manifest says of it."""
+    n_buckets = 1 if contract.kind == "calendar" else run.n_buckets
     with ExitStack() as stack:
-        spill_folder = stack.enter_context(tempfile.TemporaryDirectory(prefix=".spill-", dir=target))
-        spill = stack.enter_context(closing(BucketSpill(Path(spill_folder), n_buckets=buckets)))
-        owners = stack.enter_context(closing(_owners(contract, target, n_buckets, stack)))
+        spill = stack.enter_context(closing(BucketSpill(_private_folder(run, stack), n_buckets=n_buckets)))
+        owners = KeyOwners(_private_folder(run, stack), n_keys=len(contract.key), n_parts=run.n_buckets)
+        stack.enter_context(closing(owners))
 
         def keep(batch: pa.RecordBatch) -> None:
-            spill.add(batch, bucket_of(batch["customer_id"], n_buckets=buckets) if contract.id else None)
+            spill.add(batch, bucket_of(batch["customer_id"], n_buckets=n_buckets) if contract.id else None)
             owners.see(batch)
 
         with step(f"read {contract.name}", unit="rows") as advance:
             n_read = sum(
-                _read_part(
-                    part,
-                    Conformer(part.contract, timezone, into.findings, scopes),
-                    keep,
-                    advance,
-                    as_of=as_of,
-                    seen=profile.of(contract),
-                    is_alone=len(parts) == 1,
-                )
+                _read_part(part, run, run.profile.of(contract), keep, advance, is_alone=len(parts) == 1)
                 for part in parts
             )
         n_shared = owners.count_shared()
-        with ThreadPoolExecutor(threads) as pool, step(f"sort {contract.name}", buckets, unit="buckets") as advance:
-            done = []
-            for finished in pool.map(lambda b: finish_bucket(spill.take(b), contract, target, b), range(buckets)):
-                done.append(finished)
-                advance(1)
-    kept = sum(d.stored.n_rows for d in done)
-    into.n_rows[contract.name] = kept
-    keyed = contract.key[0] if contract.key else ""
-    found: tuple[tuple[str, Severity, str, int], ...] = (
-        ("data.duplicates", "info", contract.id, sum(d.n_duplicates for d in done)),
-        ("data.grouped_lines", "info", contract.id, sum(d.n_grouped for d in done)),
-        ("data.customer_twice", "error", contract.id, sum(d.n_twice for d in done)),
-        ("data.version_ties", "warning", keyed, sum(d.n_ties for d in done)),
-        ("data.key_two_customers", "error", keyed, n_shared),
-        ("data.no_rows", "error" if required else "warning", contract.time or contract.id, int(kept == 0)),
-    )
-    for rule, severity, column, count in found:
-        into.findings.add(Finding(rule, severity, contract.name, contract.file, column, count, n_read))
+        done = _finish(contract, spill, n_buckets, run)
+    for finding in _found(contract, done, run, n_read=n_read, n_shared=n_shared):
+        run.findings.add(finding)
     return _entry_of(contract, parts, done)
+
+
+def _private_folder(run: _Run, stack: ExitStack) -> Path:
+    return Path(stack.enter_context(tempfile.TemporaryDirectory(prefix=".spill-", dir=run.target)))
 
 
 def _read_part(
     part: Part,
-    conformer: Conformer,
+    run: _Run,
+    seen: TableProfile,
     keep: Callable[[pa.RecordBatch], None],
     advance: Callable[[int], None],
     *,
-    as_of: int,
-    seen: TableProfile,
     is_alone: bool,
 ) -> int:
     """Type the rows of a part, look at them, and keep the usable ones; returns how many there were."""
-    contract, findings = part.contract, conformer.findings
+    contract, findings = part.contract, run.findings
+    conformer = Conformer(contract, run.timezone, findings, run.scopes)
     seen.expect(contract.file)
     for raw in part.batches():
         batch = conformer.conform(raw)
         seen.see(contract, batch, raw)
         batch = batch.append_column(ROW_HASH, pa.array(hash_rows(raw)))
-        keep(usable_rows(batch, contract, as_of=as_of, findings=findings, n_before=conformer.n_rows))
+        keep(usable_rows(batch, contract, as_of=run.as_of, findings=findings, n_before=conformer.n_rows))
         advance(raw.num_rows)
     if not conformer.n_rows and not is_alone:
         place = contract.name, contract.file, contract.time or contract.id
@@ -225,6 +171,34 @@ def _read_part(
     for finding in part.findings():
         findings.add(finding)
     return conformer.n_rows
+
+
+def _finish(contract: TableContract, spill: BucketSpill, n_buckets: int, run: _Run) -> list[FinishedBucket]:
+    """Sort and write the buckets of a table, several side by side."""
+    done = []
+    with ThreadPoolExecutor(run.threads) as pool, step(f"sort {contract.name}", n_buckets, unit="buckets") as advance:
+        for finished in pool.map(lambda b: finish_bucket(spill.take(b), contract, run.target, b), range(n_buckets)):
+            done.append(finished)
+            advance(1)
+    return done
+
+
+def _found(
+    contract: TableContract, done: Sequence[FinishedBucket], run: _Run, *, n_read: int, n_shared: int
+) -> Iterator[Finding]:
+    """Yield what only sorted rows tell."""
+    keyed = contract.key[0] if contract.key else ""
+    no_rows: Severity = "error" if contract.name in run.required else "warning"
+    found: tuple[tuple[str, Severity, str, int], ...] = (
+        ("data.duplicates", "info", contract.id, sum(d.n_duplicates for d in done)),
+        ("data.grouped_lines", "info", contract.id, sum(d.n_grouped for d in done)),
+        ("data.customer_twice", "error", contract.id, sum(d.n_twice for d in done)),
+        ("data.version_ties", "warning", keyed, sum(d.n_ties for d in done)),
+        ("data.key_two_customers", "error", keyed, n_shared),
+        ("data.no_rows", no_rows, contract.time or contract.id, int(not any(d.stored.n_rows for d in done))),
+    )
+    for rule, severity, column, count in found:
+        yield Finding(rule, severity, contract.name, contract.file, column, count, n_read)
 
 
 def _entry_of(contract: TableContract, parts: Sequence[Part], done: Sequence[FinishedBucket]) -> dict[str, Any]:
@@ -244,11 +218,6 @@ def _entry_of(contract: TableContract, parts: Sequence[Part], done: Sequence[Fin
         "files": [_entry(d.stored) for d in done],
         "contact_files": [_entry(d.contacts) for d in done if d.contacts],
     }
-
-
-def _owners(contract: TableContract, target: Path, n_parts: int, stack: ExitStack) -> KeyOwners:
-    folder = stack.enter_context(tempfile.TemporaryDirectory(prefix=".spill-", dir=target))
-    return KeyOwners(Path(folder), n_keys=len(contract.key), n_parts=n_parts)
 
 
 def _entry(stored: StoredFile) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from churnml.histories.conform import MONEY, category_column, number_column
+from churnml.histories.conform import MONEY, MONEY_UNITS, category_column, number_column
 from churnml.histories.contract import TableContract
 from churnml.histories.day_counts import DayCounts, MonthLevels
 from churnml.histories.hashing import hash_column
@@ -21,7 +21,6 @@ from churnml.timeline import NEVER
 __all__ = ["FileSeen", "HistoryProfile", "TableProfile"]
 
 Int64s = npt.NDArray[np.int64]
-_MONEY_UNITS = 10_000.0
 
 
 @dataclass(slots=True)
@@ -225,7 +224,7 @@ def _floats(column: pa.Array) -> npt.NDArray[np.float64]:
         column = column.view(pa.int64())
         column = pc.fill_null(column, 0) if column.null_count else column
         units: Int64s = column.to_numpy(zero_copy_only=False)
-        return units / _MONEY_UNITS
+        return units / MONEY_UNITS
     column = column.cast(pa.float64())
     column = pc.fill_null(column, 0.0) if column.null_count else column
     values: npt.NDArray[np.float64] = column.to_numpy(zero_copy_only=False)

@@ -16,7 +16,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from churnml.errors import TimeContractError
-from churnml.storage import open_parquet, read_bytes, read_sealed_json
+from churnml.parquet import open_parquet, read_verified
+from churnml.storage import read_sealed_json
 from churnml.timeline import DAY_US, us_to_iso
 
 __all__ = [
@@ -112,7 +113,7 @@ class History:
 
     def _open(self, folder: str, bucket: int, stored: StoredFile) -> pq.ParquetFile:
         name = bucket_file(folder, bucket)
-        return open_parquet(read_bytes(self.folder / name, name=name, digest=stored.digest), name=name)
+        return open_parquet(read_verified(self.folder / name, name=name, digest=stored.digest), name=name)
 
     def read(self, table: str, bucket: int, columns: Sequence[str] | None = None) -> pa.Table:
         """Return one bucket of a table as stored, texts as text, sorted by (customer, time).

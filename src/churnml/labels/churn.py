@@ -12,9 +12,10 @@ import pyarrow.compute as pc
 
 from churnml.errors import DataError
 from churnml.histories.bucket import Bucket
-from churnml.labels.windows import any_in_window
+from churnml.labels.cover import counting_ends, follow_cover
+from churnml.labels.windows import any_hidden, any_in_window
 from churnml.snapshots.population import ChurnDefinition
-from churnml.timeline import DAY_US, NEVER, OutcomeWindow
+from churnml.timeline import NEVER, OutcomeWindow
 
 __all__ = ["CENSORED", "churn_labels", "static_labels"]
 
@@ -23,28 +24,6 @@ Int8s = npt.NDArray[np.int8]
 Bools = npt.NDArray[np.bool_]
 CENSORED = -1
 """The label of a snapshot whose outcome cannot be known; such rows are counted and not learned from."""
-
-
-@numba.njit(cache=True, nogil=True)
-def _any_hidden(
-    offsets: Int64s,
-    occurred: Int64s,
-    counts: Bools,
-    usable_from: Int64s,
-    customer: Int64s,
-    dates: Int64s,
-    opens: Int64s,
-    out: Bools,
-) -> None:
-    """Write for each snapshot whether a counted row up to ``opens`` was not yet known at *t*."""
-    for r in range(customer.shape[0]):
-        i = customer[r]
-        for k in range(offsets[i], offsets[i + 1]):
-            if occurred[k] > opens[r]:
-                break
-            if counts[k] and usable_from[k] > dates[r]:
-                out[r] = True
-                break
 
 
 @numba.njit(cache=True, nogil=True)
@@ -61,31 +40,17 @@ def _spell_outcome(
     grace: int,
     out: Int8s,
 ) -> None:
-    """Follow the cover in force at each date to its end; what starts within grace of an end continues it.
-
-    ``counts`` leaves out spells that never were in force and versions that were corrected.
-    """
+    """Write what became of the cover in force at each date; ``counts`` as in :func:`follow_cover`."""
     for r in range(customer.shape[0]):
-        i = customer[r]
-        cover_end, allowed = dates[r], dates[r]
-        is_covered, grown = False, True
-        while grown and cover_end <= closes[r]:
-            grown = False
-            for k in range(offsets[i], offsets[i + 1]):
-                if started[k] > allowed:
-                    break
-                if counts[k] and ended[k] > cover_end:
-                    cover_end, is_covered, grown = ended[k], True, True
-            if cover_end <= closes[r]:
-                # Whoever changes plan starts the new one on the day the old one ends.
-                allowed = max(cover_end + grace, cover_end - cover_end % DAY_US + DAY_US - 1)
-        if not is_covered or cover_end <= opens[r]:
+        first, last = offsets[customer[r]], offsets[customer[r] + 1]
+        cover_end = follow_cover(started, ended, counts, first, last, dates[r], closes[r], grace)
+        if cover_end <= opens[r]:
             out[r] = -1
         elif cover_end > closes[r]:
             out[r] = 0
         else:
             out[r] = -1
-            for k in range(offsets[i], offsets[i + 1]):
+            for k in range(first, last):
                 if counts[k] and ended[k] == cover_end and is_churn_end[k]:
                     out[r] = 1
 
@@ -126,7 +91,7 @@ def churn_labels(
     if definition.kind == "spell_end":
         labels = np.empty(len(dates), dtype=np.int8)
         started, ended = bucket.instants(table, "started_at"), bucket.instants(table, "ended_at")
-        spells = started, ended, holds & (ended > started), _counting_ends(bucket, definition)
+        spells = started, ended, holds & (ended > started), counting_ends(bucket, definition)
         _spell_outcome(bucket.offsets(table), *spells, customer, dates, opens, closes, window.grace_us, labels)
     else:
         is_event = definition.kind == "event"
@@ -137,19 +102,10 @@ def churn_labels(
         labels = (happened if is_event else ~happened).astype(np.int8)
         if is_event:
             unknown_then = np.zeros(len(dates), dtype=bool)
-            _any_hidden(*rows, bucket.known_at(table), customer, dates, opens, unknown_then)
+            any_hidden(*rows, bucket.known_at(table), customer, dates, opens, unknown_then)
             labels[unknown_then] = CENSORED
     labels[~window.is_settled(dates, as_of=settled_until)] = CENSORED
     return labels
-
-
-def _counting_ends(bucket: Bucket, definition: ChurnDefinition) -> Bools:
-    table = bucket.table(definition.table)
-    if not definition.end_reasons:
-        return np.ones(table.num_rows, dtype=bool)
-    values = pa.array(definition.end_reasons, pa.string())
-    counting: Bools = pc.fill_null(pc.is_in(table["end_reason"], value_set=values), False).to_numpy()
-    return counting
 
 
 _YES = ("yes", "y", "true", "t", "1", "churned")

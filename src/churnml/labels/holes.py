@@ -7,7 +7,9 @@ from collections.abc import Collection, Sequence
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["touches_hole"]
+from churnml.timeline import NEVER
+
+__all__ = ["first_hole", "touches_hole"]
 
 Int64s = npt.NDArray[np.int64]
 
@@ -34,3 +36,12 @@ def touches_hole(
         if table in tables:
             touched |= (dates + reach_us >= begin) & (dates - before_us + 1 < end)
     return touched
+
+
+def first_hole(dates: Int64s, holes: Sequence[tuple[str, int, int]], *, tables: Collection[str]) -> Int64s:
+    """Return the first missing instant after each date in any of the tables, NEVER where there is none."""
+    first = np.full(len(dates), NEVER, dtype=np.int64)
+    for table, begin, _ in holes:
+        if table in tables:
+            first = np.where(begin > dates, np.minimum(first, begin), first)
+    return first

@@ -10,10 +10,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from churnml.histories.bucket import Bucket
-from churnml.labels.windows import any_in_window
+from churnml.labels.windows import any_in_window, first_after
 from churnml.timeline import NEVER
 
-__all__ = ["TreatmentLog", "treated_within"]
+__all__ = ["TreatmentLog", "first_treatment", "treated_within"]
 
 Int64s = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
@@ -66,3 +66,10 @@ def treated_within(bucket: Bucket, log: TreatmentLog, customer: Int64s, dates: I
     rows = bucket.offsets(log.table), bucket.instants(log.table, "occurred_at"), log.is_treatment(bucket)
     any_in_window(*rows, customer, dates, dates + reach_us, out)
     return out
+
+
+def first_treatment(bucket: Bucket, log: TreatmentLog, customer: Int64s, dates: Int64s) -> Int64s:
+    """Return when each snapshot's customer was first treated after *t*, NEVER where not at all."""
+    rows = bucket.offsets(log.table), bucket.instants(log.table, "occurred_at"), log.is_treatment(bucket)
+    first: Int64s = first_after(*rows, customer, dates)
+    return first

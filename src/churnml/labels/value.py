@@ -10,13 +10,13 @@ import numpy as np
 import numpy.typing as npt
 
 from churnml.histories.bucket import Bucket
+from churnml.histories.conform import MONEY_UNITS
 from churnml.timeline import DAY_US, NEVER
 
 __all__ = ["ValueDefinition", "value_labels"]
 
 Int64s = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
-_MONEY_UNITS = 10_000.0
 _YEAR_US = 365 * DAY_US
 _MONTH_US = _YEAR_US / 12
 
@@ -122,7 +122,7 @@ def value_labels(
     else:
         units = bucket.money(table)[0]
         units = np.maximum(units, 0) if definition.refunds == "ignore" else units
-        worth = units / _MONEY_UNITS * definition.margin
+        worth = units / MONEY_UNITS * definition.margin
     worth = np.where(bucket.known_until(table) == NEVER, worth, 0.0)
     offsets = bucket.offsets(table)
     if is_spells and not is_count:

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from churnml.errors import ModelError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     import lightgbm as lgb
 
@@ -53,14 +53,23 @@ def contributions(booster: lgb.Booster, X: Matrix, *, names: Sequence[str], batc
 
 
 def contributions_in_batches(
-    booster: lgb.Booster, X: Matrix, *, names: Sequence[str], batch_rows: int = 16_384
+    booster: lgb.Booster,
+    X: Matrix,
+    *,
+    names: Sequence[str],
+    batch_rows: int = 16_384,
+    besides: Callable[[Matrix], Floats | None] | None = None,
 ) -> Iterator[tuple[slice, Floats]]:
-    """Yield the rows of X in slices with their contributions; parameters as in :func:`contributions`."""
+    """Yield the rows of X in slices with their contributions; parameters as in :func:`contributions`.
+
+    ``besides`` returns what each column adds beside the trees, of the same shape as the rows it is given.
+    """
     _check(booster, X, names)
     for start in range(0, len(X), batch_rows):
         rows = slice(start, min(start + batch_rows, len(X)))
         found = np.asarray(booster.predict(X[rows], pred_contrib=True), dtype=np.float64)
-        yield rows, found[:, :-1]
+        more = besides(X[rows]) if besides else None
+        yield rows, found[:, :-1] if more is None else found[:, :-1] + more
 
 
 def _check(booster: lgb.Booster, X: Matrix, names: Sequence[str]) -> None:

@@ -65,12 +65,12 @@ class Evidence:
 
     def since_days(self) -> Floats:
         """Return the days since the newest thing that this cause and source record."""
-        return self._columns([i for i, p in self._own() if p.measure.endswith("since_days")], np.fmin)
+        return self._columns([i for i, p in self._own() if p.measure.endswith("since_days") and not p.window], np.fmin)
 
     def troubles(self, window: str) -> Floats:
         """Return the number of payments that went wrong in a window."""
-        own = [i for i, p in self._own() if p.measure.endswith("_count") and p.window == window and is_trouble(p)]
-        return self._columns(own, np.add)
+        counted = [(i, p) for i, p in self._own() if p.measure.endswith("_count") and "_per_" not in p.measure]
+        return self._columns([i for i, p in counted if p.window == window and is_trouble(p)], np.add)
 
     def longest_tenure(self) -> Floats:
         """Return the days since the customer joined or was first seen in any source."""
@@ -89,7 +89,7 @@ class Evidence:
 
     def scores(self) -> Iterator[tuple[FeaturePlace, Floats]]:
         """Yield the latest answers of the source: features that end with ``_last``."""
-        own = [(i, p) for i, p in self._own() if p.measure.endswith("_last")]
+        own = [(i, p) for i, p in self._own() if p.measure.endswith("_last") and not p.window]
         return ((place, self.X[:, at].astype(np.float64)) for at, place in own)
 
     def _column(self, fits: Callable[[FeaturePlace], bool]) -> Floats:

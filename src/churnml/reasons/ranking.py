@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -36,6 +36,7 @@ def risk_reasons(
     kinds: Mapping[str, str] | None = None,
     n_reasons: int = 3,
     batch_rows: int = 16_384,
+    besides: Callable[[npt.NDArray[Any]], Floats | None] | None = None,
 ) -> pa.Table:
     """Return the main causes of each customer's risk.
 
@@ -52,6 +53,8 @@ def risk_reasons(
     n_reasons : int, optional
     batch_rows : int, optional
         Rows explained at once; it bounds memory and changes nothing else.
+    besides : callable, optional
+        Rows of X -> what each column adds to the risk beside the trees.
 
     Returns
     -------
@@ -66,7 +69,7 @@ def risk_reasons(
     places = [locate(name, kinds=kinds) for name in names]
     parts = [
         top_reasons(found, X[rows], places, n_reasons=n_reasons)
-        for rows, found in contributions_in_batches(booster, X, names=names, batch_rows=batch_rows)
+        for rows, found in contributions_in_batches(booster, X, names=names, batch_rows=batch_rows, besides=besides)
     ]
     empty = pa.table({f"reason_{k + 1}": pa.array([], pa.string()) for k in range(n_reasons)})
     return pa.concat_tables(parts) if parts else empty

@@ -10,18 +10,18 @@ import numpy.typing as npt
 from churnml.errors import ConfigError
 from churnml.timeline import DAY_US, days_to_us, parse_instant
 
-__all__ = ["STEPS_AHEAD", "STEPS_PER_MONTH", "STEP_DAYS", "Clock", "Floats", "Ints", "season"]
+__all__ = ["SECOND_US", "STEPS_AHEAD", "STEPS_PER_MONTH", "STEP_DAYS", "Clock", "Floats", "Ints", "season"]
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
+SECOND_US = 1_000_000
 STEP_DAYS = 10
 STEPS_PER_MONTH = 3
 STEPS_AHEAD = 37
 """Steps lived beyond the end, so that the truth can say what really happened in the next 365 days."""
 
 _STEP_US = days_to_us(STEP_DAYS)
-_SECOND_US = 1_000_000
 _WEEKDAYS = np.array([1.0, 1.0, 1.0, 1.05, 1.1, 0.85, 0.65])
 _HOURS = np.array([2, 1, 1, 1, 1, 2, 5, 10, 16, 20, 22, 22, 20, 18, 17, 17, 18, 20, 24, 26, 24, 18, 10, 5.0])
 
@@ -111,5 +111,5 @@ class Clock:
         weekday = (self.start_us // DAY_US + 3 + STEP_DAYS * step) % 7
         days = np.interp(position - step + weekday, _EVEN, _DAYS) - STEP_DAYS * weekday
         seconds = np.minimum((days * 86_400).astype(np.int64), STEP_DAYS * 86_400 - 1)
-        instants: Ints = self.start_us + step * _STEP_US + seconds * _SECOND_US
+        instants: Ints = self.start_us + step * _STEP_US + seconds * SECOND_US
         return instants

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from churnml.errors import ConfigError
+from churnml.parquet import write_parquet
 from churnml.simulation.clock import Clock
 from churnml.simulation.columns import customer_ids, instants, numbers, strings
 from churnml.simulation.contacts import customers_table
@@ -23,7 +24,7 @@ from churnml.simulation.setting import change_step, lay_out
 from churnml.simulation.subscriptions import subscriptions_table
 from churnml.simulation.touchpoints import campaigns_table, surveys_table, tickets_tables, visits_table
 from churnml.simulation.truth import parameters, truth_table
-from churnml.storage import new_folder, write_json, write_parquet
+from churnml.storage import new_folder, write_json
 from churnml.timeline import days_to_us
 
 __all__ = ["EVENT_TABLES", "SimulationSummary", "chunks", "simulate"]

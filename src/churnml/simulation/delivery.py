@@ -10,7 +10,7 @@ from types import TracebackType
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from churnml.storage import PARQUET_OPTIONS
+from churnml.parquet import PARQUET_OPTIONS
 
 __all__ = ["Delivery"]
 

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from churnml.simulation.arrivals import arrivals
-from churnml.simulation.clock import STEPS_PER_MONTH, Clock, Floats, Ints, season
+from churnml.simulation.clock import SECOND_US, STEPS_PER_MONTH, Clock, Floats, Ints, season
 from churnml.simulation.columns import instants, money, numbered, numbers, text, to_cents
 from churnml.simulation.lives import Lives
 from churnml.simulation.mechanism import Mechanism
@@ -22,7 +22,6 @@ __all__ = ["Orders", "draw_orders", "order_pace", "orders_table"]
 ORDER_CHANNELS = ("web", "app", "shop")
 PRODUCT_GROUPS = ("household", "garden", "electronics", "clothing", "books")
 
-_SECOND_US = 1_000_000
 _P_FAVOURITE = 0.7
 _P_LATE = 0.04
 
@@ -63,7 +62,7 @@ def _arriving(rng: np.random.Generator, ordered: Ints) -> Ints:
     n = len(ordered)
     late_days = np.where(rng.random(n) < _P_LATE, rng.integers(1, 7, n), 0)
     night = (ordered // DAY_US + 1 + late_days) * DAY_US
-    return night + (2 * 3600 + rng.integers(0, 2 * 3600, n)) * _SECOND_US
+    return night + (2 * 3600 + rng.integers(0, 2 * 3600, n)) * SECOND_US
 
 
 def _favourite(rng: np.random.Generator, who: Ints, n: int, n_values: int) -> Ints:
@@ -118,12 +117,12 @@ def _with_refunds(rng: np.random.Generator, sales: Orders, p_refund: Floats, mec
     n = len(rows)
     share = np.where(rng.random(n) < mechanism.p_full_refund, 1.0, rng.uniform(0.2, 0.8, n))
     days, seconds = rng.integers(2, 26, n), rng.integers(0, 7200, n)
-    refunded = sales.ordered_us[rows] + days * DAY_US + seconds * _SECOND_US
+    refunded = sales.ordered_us[rows] + days * DAY_US + seconds * SECOND_US
     # A refund cannot reach the warehouse before the order that it names.
     loaded = np.maximum(_arriving(rng, refunded), sales.loaded_us[rows])
     who = np.concatenate([sales.who, sales.who[rows]])
     ordered = np.concatenate([sales.ordered_us, refunded])
-    order = np.argsort((who << 40) + ordered // _SECOND_US, kind="stable")
+    order = np.argsort((who << 40) + ordered // SECOND_US, kind="stable")
     rank = np.empty(len(order), dtype=np.int64)
     rank[order] = np.arange(len(order))
 

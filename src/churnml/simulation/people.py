@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from churnml.simulation.clock import Clock, Floats, Ints
+from churnml.simulation.clock import SECOND_US, Clock, Floats, Ints
 from churnml.simulation.mechanism import SEGMENTS, Mechanism
 from churnml.timeline import DAY_US
 
@@ -89,7 +89,7 @@ def _joining(rng: np.random.Generator, n: int, mechanism: Mechanism, clock: Cloc
     days = np.minimum(rng.exponential(30 * mechanism.months_before_mean, n), _LONGEST_BEFORE_DAYS)
     seconds = np.floor(days * 86_400).astype(np.int64) + 1
     position = rng.random(n) * clock.n_steps
-    joined = np.where(before, clock.start_us - seconds * 1_000_000, clock.place(position))
+    joined = np.where(before, clock.start_us - seconds * SECOND_US, clock.place(position))
     return joined, np.where(before, -1, np.floor(position).astype(np.int64))
 
 
@@ -122,7 +122,7 @@ def _sensitivity(rng: np.random.Generator, n: int, mechanism: Mechanism) -> Floa
 def _subscribing(rng: np.random.Generator, joined: Ints, share: Floats, clock: Clock) -> Ints:
     """Draw first subscription starts, a month and a half after joining on average; -1 = never."""
     n = len(joined)
-    starts = joined + np.floor(rng.exponential(45 * 86_400, n)).astype(np.int64) * 1_000_000
+    starts = joined + np.floor(rng.exponential(45 * 86_400, n)).astype(np.int64) * SECOND_US
     # Contracts begin at midnight, the day after signing.
     starts = (starts // DAY_US + 1) * DAY_US
     return np.where(rng.random(n) < share, starts, -1)

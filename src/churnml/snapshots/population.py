@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from churnml.histories.bucket import Bucket
+from churnml.histories.in_force import has_in_force
 from churnml.histories.store import History
 from churnml.timeline import NEVER
 
@@ -76,25 +77,6 @@ def _last_usable(
                 break
 
 
-@numba.njit(cache=True, nogil=True)
-def _in_force(
-    offsets: Int64s,
-    usable_from: Int64s,
-    usable_until: Int64s,
-    ended: Int64s,
-    customer: Int64s,
-    dates: Int64s,
-    out: Bools,
-) -> None:
-    """Write for each (customer, date) whether a spell is in force: begun and known, not ended at or before it."""
-    for r in range(customer.shape[0]):
-        i = customer[r]
-        for k in range(offsets[i], offsets[i + 1]):
-            if usable_from[k] <= dates[r] < min(ended[k], usable_until[k]):
-                out[r] = True
-                break
-
-
 @dataclass(frozen=True, slots=True)
 class _Asked:
     """Whom to look up when: numbers of customers and dates, both shape (n_rows,)."""
@@ -108,13 +90,6 @@ class _Asked:
         b = self.bucket
         clocks = b.instants(table, clock), b.known_at(table), b.known_until(table)
         _last_usable(b.offsets(table), *clocks, counts, self.customer, self.dates, out)
-        return out
-
-    def in_force(self, table: str) -> Bools:
-        out = np.zeros(len(self.customer), dtype=bool)
-        b = self.bucket
-        clocks = b.known_at(table), b.known_until(table), b.instants(table, "ended_at")
-        _in_force(b.offsets(table), *clocks, self.customer, self.dates, out)
         return out
 
 
@@ -144,7 +119,7 @@ def at_risk(bucket: Bucket, history: History, definition: ChurnDefinition, custo
             return last > _NONE
         return (last > _NONE) & (last > dates - definition.active_within_us)
     if definition.kind == "spell_end":
-        return asked.in_force(definition.table)
+        return has_in_force(bucket, definition.table, customer, dates)
     if definition.kind == "event":
         return _not_yet_left(asked, history, definition)
     listed: Bools = np.diff(bucket.offsets(definition.table)) > 0

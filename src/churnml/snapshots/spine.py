@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -23,7 +23,7 @@ Int64s = npt.NDArray[np.int64]
 _MAX_FITTED_DATES = 24
 _LEAST_HISTORY_US = 30 * DAY_US
 _WANTED_HISTORY_US = 90 * DAY_US
-_LEAST_VALUE_HORIZON_US = 14 * DAY_US
+_LEAST_HORIZON_US = 14 * DAY_US
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +38,8 @@ class SnapshotPlan:
         Dates whose churn outcome and whose value are settled at ``as_of``, ascending.
     value_horizon_us : int
         The horizon whose value can be labelled: at most the one asked for.
+    churn_horizon_us : int
+        The horizon whose churn can be labelled: at most the one asked for; 0 = churn has no dates.
     anchors_us : tuple of int
         Ages at which each customer is observed, instead of common dates; empty = common dates.
     settle_us : int
@@ -53,10 +55,16 @@ class SnapshotPlan:
     churn_dates: Int64s
     value_dates: Int64s
     value_horizon_us: int
+    churn_horizon_us: int = 0
     anchors_us: tuple[int, ...] = ()
     settle_us: int = 0
     observed_until: int | None = None
     own_from: int | None = None
+
+    @property
+    def value_half_us(self) -> int:
+        """Return half the labelled horizon of value, in whole days: what its carrying is checked from."""
+        return self.value_horizon_us // 2 // DAY_US * DAY_US
 
     @property
     def settled_until(self) -> int:
@@ -130,43 +138,100 @@ def plan_snapshots(
     Raises
     ------
     TimeContractError
-        If the horizon is longer than what the history can label.
+        If the history is too short to label even two weeks.
     """
     settled_until = (as_of if observed_until is None else observed_until) - settle_us
+    window = labelled_window(window, as_of=as_of, settled_until=settled_until, start=history_start, every_us=every_us)
     newest = window.last_settled(as_of=settled_until)
-    if newest < history_start + _LEAST_HISTORY_US:
-        raise _horizon_too_long(window, history_start, as_of=as_of, settled_until=settled_until)
     oldest = history_start + min(_WANTED_HISTORY_US, window.horizon_us)
-    step = every_us * _widening(window.reach_us + settle_us, span_us=every_us * (count - 1))
-    churn_dates = observation_grid(newest=newest, every_us=step, count=count, oldest=min(oldest, newest))
+    grid = _Grid(every_us, count, settle_us)
+    churn_dates = grid.dates(newest, reach_us=window.reach_us, oldest=oldest)
     value_dates, horizon = np.empty(0, dtype=np.int64), 0
     if value_horizon_us is not None:
         start = history_start if value_start is None else value_start
         horizon = labelled_value_horizon(
             value_horizon_us, as_of=settled_until, start=start, every_us=every_us, settle_us=settle_us
         )
-        steps = -(-max(0, newest - (settled_until - horizon)) // every_us)
-        newest_value = newest - steps * every_us
-        # A checked date and a learned one lie a horizon apart: wide steps reach back that far with few dates.
-        value_dates = observation_grid(
-            newest=newest_value,
-            every_us=every_us * _widening(horizon + settle_us, span_us=every_us * (count - 1)),
-            count=count,
-            oldest=min(start + _WANTED_HISTORY_US, newest_value),
-        )
-    # Customers' own clocks need no common history, only enough of it to decide which features there are.
-    first_own = history_start + _LEAST_HISTORY_US
-    first_own = first_own if own_from is None else min(first_own, max(own_from, history_start))
+        newest_value = grid.at_or_before(settled_until - horizon, newest)
+        value_dates = grid.dates(newest_value, reach_us=horizon, oldest=start + _WANTED_HISTORY_US)
+    own_from = _first_own(history_start, own_from, newest=newest) if anchors_us else None
     return SnapshotPlan(
         as_of,
         churn_dates,
         value_dates,
         horizon,
+        window.horizon_us,
         tuple(anchors_us),
-        settle_us=settle_us,
-        observed_until=observed_until,
-        own_from=min(first_own, newest) if anchors_us else None,
+        settle_us,
+        observed_until,
+        own_from,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Grid:
+    """Common dates: so many, so far apart, whose outcomes take so long to settle."""
+
+    every_us: int
+    count: int
+    settle_us: int
+
+    def dates(self, newest: int, *, reach_us: int, oldest: int) -> Int64s:
+        """Return dates from the newest backwards, none before ``oldest`` but the newest itself.
+
+        A checked date and a learned one lie an outcome apart: wide steps reach back that far with few dates.
+        """
+        span_us, reach_us = self.every_us * (self.count - 1), reach_us + self.settle_us
+        wider = 1 if span_us > reach_us or span_us == 0 else -(-2 * reach_us // span_us)
+        return observation_grid(
+            newest=newest, every_us=self.every_us * wider, count=self.count, oldest=min(oldest, newest)
+        )
+
+    def at_or_before(self, limit: int, newest: int) -> int:
+        """Return the last date at or before a limit, in whole steps back from the newest."""
+        steps = -(-max(0, newest - limit) // self.every_us)
+        return newest - steps * self.every_us
+
+
+def _first_own(history_start: int, own_from: int | None, *, newest: int) -> int:
+    """Return the first date of customers' own clocks: enough history to decide which features there are, no more."""
+    first = history_start + _LEAST_HISTORY_US
+    first = first if own_from is None else min(first, max(own_from, history_start))
+    return min(first, newest)
+
+
+def labelled_window(
+    window: OutcomeWindow, *, as_of: int, settled_until: int, start: int, every_us: int
+) -> OutcomeWindow:
+    """Return the outcome window that is learned: the one asked for, or a shorter one where hardly any is settled.
+
+    The horizon stays as asked for where its newest settled date has three months of history before it. Otherwise two
+    outcomes, one to learn from and one to check, and such a history must fit in: the model of the shorter horizon is
+    then carried to the longer one. Where not even two weeks would fit, one settled date with a month before it will do.
+
+    Parameters
+    ----------
+    window : OutcomeWindow
+        As asked for.
+    as_of, settled_until : int
+        The date that is scored; up to when outcomes are known.
+    start, every_us : int
+        Begin of the history; step between observation dates.
+
+    Raises
+    ------
+    TimeContractError
+        If the history is too short to label even two weeks.
+    """
+    if window.last_settled(as_of=settled_until) >= start + _WANTED_HISTORY_US:
+        return window
+    reach_us = (settled_until - start - _WANTED_HISTORY_US - every_us) // 2
+    horizon_us = (reach_us - window.lead_us - window.grace_us) // DAY_US * DAY_US
+    if horizon_us >= _LEAST_HORIZON_US:
+        return replace(window, horizon_us=min(window.horizon_us, horizon_us))
+    if window.last_settled(as_of=settled_until) >= start + _LEAST_HISTORY_US:
+        return window
+    raise _horizon_too_long(window, start, as_of=as_of, settled_until=settled_until)
 
 
 def _horizon_too_long(
@@ -186,11 +251,6 @@ def _horizon_too_long(
     )
 
 
-def _widening(reach_us: int, *, span_us: int) -> int:
-    """Return how many times wider the dates must lie to reach two outcomes back; 1 where one outcome fits already."""
-    return 1 if span_us > reach_us or span_us == 0 else -(-2 * reach_us // span_us)
-
-
 def labelled_value_horizon(wanted_us: int, *, as_of: int, start: int, every_us: int, settle_us: int = 0) -> int:
     """Return the longest horizon, at most ``wanted_us``, that can be learned and checked out of time.
 
@@ -203,16 +263,16 @@ def labelled_value_horizon(wanted_us: int, *, as_of: int, start: int, every_us: 
         If not even two weeks can be labelled.
     """
     feasible = (as_of - start - _WANTED_HISTORY_US - every_us - settle_us) // 2 // DAY_US * DAY_US
-    if feasible < _LEAST_VALUE_HORIZON_US:
+    if feasible < _LEAST_HORIZON_US:
         # Too short to check out of time: folds of customers check it, and say so.
         feasible = (as_of - start - _LEAST_HISTORY_US) // 2 // DAY_US * DAY_US
-    if feasible < min(wanted_us, _LEAST_VALUE_HORIZON_US):
+    if feasible < min(wanted_us, _LEAST_HORIZON_US):
         raise TimeContractError(
             f"the history ({us_to_iso(start)} to {us_to_iso(as_of)}) is too short to learn a value from",
             rule="time.value_history_too_short",
             file="params.yaml",
             column="clv.horizon_days",
-            next_step=f"Deliver at least {(2 * _LEAST_VALUE_HORIZON_US + _LEAST_HISTORY_US) // DAY_US} days.",
+            next_step=f"Deliver at least {(2 * _LEAST_HORIZON_US + _LEAST_HISTORY_US) // DAY_US} days.",
         )
     return int(min(wanted_us, feasible))
 

@@ -8,12 +8,13 @@ seconds to import, which is why only functions import it.
 
 from churnml.tracking.files import MODEL_FILES, model_digest
 from churnml.tracking.registry import champion_version, fetch, gate_of, set_alias
-from churnml.tracking.runs import Recorded, RunRecord, git_commit, record
+from churnml.tracking.runs import Recorded, RunRecord, SearchTrial, git_commit, record
 
 __all__ = [
     "MODEL_FILES",
     "Recorded",
     "RunRecord",
+    "SearchTrial",
     "champion_version",
     "fetch",
     "gate_of",

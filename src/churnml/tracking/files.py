@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -11,9 +12,13 @@ from churnml.storage import digest_bytes, digest_file
 __all__ = ["MODEL_FILES", "digest_tags", "model_digest", "refuse_other_files", "require_plain_files"]
 
 MODEL_FILES = ("model.txt", "model.json", "card.md")
-"""All a model folder may hold: trees as text, everything else as JSON, and a card for people."""
+"""What a model folder holds: trees as text, everything else as JSON, and a card for people.
+
+Beside ``model.txt`` there may be further trees, ``model.<part>.txt``; ``model.json`` holds the digest of each.
+"""
 
 _REQUIRED = MODEL_FILES[:2]
+_TREES = re.compile(r"model\.[a-z_]{1,32}\.txt")
 
 
 def refuse_other_files(names: Iterable[str]) -> None:
@@ -22,10 +27,10 @@ def refuse_other_files(names: Iterable[str]) -> None:
     Raises
     ------
     ModelError
-        If a name is not one of `MODEL_FILES`, or a required one is missing.
+        If a name is neither one of `MODEL_FILES` nor further trees, or a required one is missing.
     """
     given = set(names)
-    others = sorted(given - set(MODEL_FILES))
+    others = sorted(name for name in given - set(MODEL_FILES) if not _TREES.fullmatch(name))
     if others:
         raise ModelError(
             "format not allowed: a model is " + ", ".join(MODEL_FILES) + " and nothing else",

@@ -132,6 +132,8 @@ def version_of(store: Store, model: str, *, run_id: str, tags: dict[str, str]) -
         )
         usable = [int(version.version) for version in same if _is_complete(store, version)]
         if usable:
+            # The same model may be judged anew, by other limits.
+            store.client.set_model_version_tag(model, str(max(usable)), "gate", tags.get("gate", ""))
             return max(usable)
         made = store.client.create_model_version(model, f"runs:/{run_id}/model", run_id, tags=tags)
         return int(made.version)

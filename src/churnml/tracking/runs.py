@@ -17,11 +17,20 @@ from churnml.tracking.files import digest_tags, require_plain_files
 from churnml.tracking.registry import require_model_name, version_of
 from churnml.tracking.store import Store, open_store
 
-__all__ = ["Recorded", "RunRecord", "git_commit", "record"]
+__all__ = ["Recorded", "RunRecord", "SearchTrial", "git_commit", "record"]
 
 _PLOT_SUFFIXES = {".csv", ".html", ".json", ".png", ".svg"}
 _BATCH = 100
 """Most parameters MLflow takes at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class SearchTrial:
+    """One trial of a search: its parameters, and its metrics; none where it was given up early."""
+
+    number: int
+    params: Mapping[str, str | float | int]
+    metrics: Mapping[str, float]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +50,8 @@ class RunRecord:
         Holds `MODEL_FILES` and nothing else.
     plots : sequence of Path
         CSV, JSON, SVG, PNG or HTML files without personal data.
+    trials : sequence of SearchTrial
+        Of a search for parameters; each becomes a nested run.
     """
 
     model: str
@@ -49,6 +60,7 @@ class RunRecord:
     tags: Mapping[str, str]
     model_folder: Path
     plots: Sequence[Path] = field(default_factory=list)
+    trials: Sequence[SearchTrial] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +104,7 @@ def record(root: Path, record: RunRecord) -> Recorded:
         _sweep(store, experiment_id)
         with _running(store, experiment_id, record) as run_id:
             _log(store, run_id, record)
+            _nest(store, experiment_id, run_id, record)
             version = version_of(store, record.model, run_id=run_id, tags=digest_tags(digests) | dict(record.tags))
             store.client.set_tag(run_id, "model_version", str(version))
         return Recorded(run_id, version)
@@ -131,6 +144,21 @@ def _log(store: Store, run_id: str, record: RunRecord) -> None:
         store.client.log_artifact(run_id, str(plot), "plots")
     for path in sorted(record.model_folder.iterdir()):
         store.client.log_artifact(run_id, str(path), "model")
+
+
+def _nest(store: Store, experiment_id: str, run_id: str, record: RunRecord) -> None:
+    """Record each trial as a run below the training's."""
+    from mlflow.entities import Metric, Param
+
+    for trial in record.trials:
+        ended = "complete" if trial.metrics else "given up early"
+        tags = {"mlflow.parentRunId": run_id, "trial": ended} | _process_tags()
+        run = store.client.create_run(experiment_id, tags=tags, run_name=f"trial {trial.number}")
+        begun = int(run.info.start_time)
+        params = [Param(name, str(value)) for name, value in sorted(trial.params.items())]
+        metrics = [Metric(name, float(value), begun, 0) for name, value in sorted(trial.metrics.items())]
+        store.client.log_batch(run.info.run_id, metrics=metrics, params=params)
+        store.client.set_terminated(run.info.run_id, "FINISHED")
 
 
 @contextmanager

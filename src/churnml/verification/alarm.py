@@ -10,6 +10,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from churnml.features.plan import Feature
+from churnml.features.ratios import is_of_attributes
 from churnml.verification.evidence import Column, Pattern, column_of, pure_pattern, silent_pattern, strength_of
 from churnml.verification.findings import Finding
 
@@ -104,7 +105,8 @@ def check_single_features(
     if not is_enough and (judged.is_gone is None or not _is_enough(judged, judged.is_gone)):
         return [], 0
     columns = {f.name: column_of(judged.table[f.name]) for f in features if f.name in judged.table.column_names}
-    known = [f for f in features if f.name in columns]
+    # What is made of attributes alone knows no more than they do; they are judged themselves.
+    known = [f for f in features if f.name in columns and not is_of_attributes(f)]
     alone = {f.name: strength_of(columns[f.name], judged.is_churned, judged.customers) for f in known}
     honest = [f for f in known if f.family in STRUCTURAL and f.source in {sources.churn_table, ""} and not _told(f)]
     best = max((alone[f.name].auc for f in honest), default=0.5)

@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 from churnml.histories.store import TableInfo
 from churnml.timeline import DAY_US, NEVER
 from churnml.verification.excerpt import Excerpt
+from churnml.verification.same import plain_type
 
 __all__ = ["KINDS", "Kind", "disturbed"]
 
@@ -81,7 +82,7 @@ class _Work:
     ) -> None:
         self.observed = observed
         self.schema, self.info, self.t, self.rng = rows.schema, info, t, rng
-        self.rows = rows.cast(pa.schema([pa.field(f.name, _plain(f.type)) for f in rows.schema]))
+        self.rows = rows.cast(pa.schema([pa.field(f.name, plain_type(f.type)) for f in rows.schema]))
         self.clock = _CLOCKS[info.kind]
         self.touched = 0
 
@@ -213,10 +214,6 @@ class _Work:
             ids = self.rows["customer_id"].cast(pa.string()).combine_chunks()
             keys.append(pc.rank(ids, sort_keys="ascending", tiebreaker="dense").to_numpy().astype(np.int64))
         return self.rows.take(pa.array(np.lexsort(keys))).cast(self.schema).combine_chunks()
-
-
-def _plain(kind: pa.DataType) -> pa.DataType:
-    return kind.value_type if pa.types.is_dictionary(kind) else kind
 
 
 def _one(column: pa.Array | pa.ChunkedArray) -> pa.Array:

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from churnml.histories.store import History, bucket_file
-from churnml.storage import open_parquet
+from churnml.parquet import open_parquet
 
 __all__ = ["Excerpt", "choose_customers", "excerpt_of"]
 

@@ -15,11 +15,11 @@ from itertools import pairwise
 from typing import Any
 
 from churnml.features.plan import Feature
-from churnml.verification.oracle_spells import UNKNOWN, Row, expected_of_spells
+from churnml.verification.oracle_ratios import ratio_of_customer, ratio_of_events
+from churnml.verification.oracle_spells import DAY, UNKNOWN, Row, expected_of_spells, or_nan
 
 __all__ = ["UNKNOWN", "Row", "expected", "seen_at", "usable"]
 
-_DAY = 86_400_000_000
 _TREND = re.compile(r"_(\d+)d_(\d+)d(?:_\d+)?$")
 
 
@@ -44,6 +44,8 @@ def expected(feature: Feature, kind: str, rows: Sequence[Row], t: int, *, longes
     longest : int
         Longest window in days; shares of levels are taken there.
     """
+    if feature.family == "ratios":
+        return ratio_of_customer(feature, rows, t) if kind == "customers" else ratio_of_events(feature, rows, t)
     if kind == "customers":
         return _profile(feature, rows, t)
     if kind == "events":
@@ -63,7 +65,7 @@ def seen_at(kind: str, rows: Sequence[Row], t: int) -> list[Row]:
 
 
 def _within(rows: Sequence[Row], t: int, days: int | None, clock: str = "occurred_at") -> list[Row]:
-    return [r for r in rows if days is None or t - r[clock] < days * _DAY]
+    return [r for r in rows if days is None or t - r[clock] < days * DAY]
 
 
 def _is_refund(row: Row) -> bool:
@@ -74,16 +76,12 @@ def _profile(feature: Feature, rows: Sequence[Row], t: int) -> Any:
     row = rows[0] if rows else {}
     if feature.measure == "joined_days":
         joined = row.get("joined")
-        return math.nan if joined is None or joined > t else (t - joined) / _DAY
+        return math.nan if joined is None or joined > t else (t - joined) / DAY
     if feature.measure == "attribute":
         prefix = "category" if feature.unit == "category" else "number"
         value = row.get((prefix, feature.detail))
-        return value if feature.unit == "category" else _or_nan(value)
+        return value if feature.unit == "category" else or_nan(value)
     return UNKNOWN
-
-
-def _or_nan(value: Any) -> float:
-    return math.nan if value is None else float(value)
 
 
 def _event(feature: Feature, seen: Sequence[Row], t: int, longest: int) -> Any:
@@ -109,18 +107,18 @@ def _frequency(measure: str, acts: Sequence[Row], t: int, days: int | None) -> A
     if measure == "count":
         return float(len(here))
     if measure == "days":
-        return float(len({r["occurred_at"] // _DAY for r in here}))
+        return float(len({r["occurred_at"] // DAY for r in here}))
     if measure == "decayed" and days is not None:
-        return math.fsum(2.0 ** (-(t - r["occurred_at"]) / (days * _DAY)) for r in acts)
+        return math.fsum(2.0 ** (-(t - r["occurred_at"]) / (days * DAY)) for r in acts)
     return UNKNOWN
 
 
 def _rhythm(acts: Sequence[Row], t: int) -> dict[str, float]:
     times = [r["occurred_at"] for r in acts]
-    days = sorted({time // _DAY for time in times})
+    days = sorted({time // DAY for time in times})
     gaps = [later - earlier for earlier, later in pairwise(days)]
-    recency = (t - max(times)) / _DAY if times else math.nan
-    tenure = (t - min(times)) / _DAY if times else math.nan
+    recency = (t - max(times)) / DAY if times else math.nan
+    tenure = (t - min(times)) / DAY if times else math.nan
     mean = statistics.fmean(gaps) if gaps else math.nan
     spread = statistics.pstdev(gaps) if len(gaps) > 1 else math.nan
     return {
@@ -199,7 +197,7 @@ def _newest_level(feature: Feature, acts: Sequence[Row], t: int) -> Any:
     run_start = None
     for r in reversed(told):
         if r[key] != told[-1][key]:
-            return (t - run_start) / _DAY if run_start is not None else math.nan
+            return (t - run_start) / DAY if run_start is not None else math.nan
         run_start = r["occurred_at"]
     return math.nan
 
@@ -214,19 +212,19 @@ def _calendar(feature: Feature, entries: Sequence[Row], t: int) -> Any:
     if measure == "count":
         return float(len(_within(begun, t, days)))
     if measure == "since_days":
-        return math.nan if newest is None else (t - newest["occurred_at"]) / _DAY
+        return math.nan if newest is None else (t - newest["occurred_at"]) / DAY
     if measure == "ahead_days":
         ahead = [e["occurred_at"] - t for e in known if e["occurred_at"] > t]
-        return min(ahead) / _DAY if ahead else math.nan
+        return min(ahead) / DAY if ahead else math.nan
     if measure == "duration":
         lengths = []
         for e in begun:
-            low = e["occurred_at"] if days is None else max(e["occurred_at"], t - days * _DAY)
+            low = e["occurred_at"] if days is None else max(e["occurred_at"], t - days * DAY)
             high = t if e["ended_at"] is None else min(e["ended_at"], t)
-            lengths.append(max(0.0, (high - low) / _DAY))
+            lengths.append(max(0.0, (high - low) / DAY))
         return math.fsum(lengths)
     if measure == "last" and feature.unit == "category":
         return None if newest is None else newest.get("type")
     if measure == "last":
-        return math.nan if newest is None else _or_nan(newest["value"])
+        return math.nan if newest is None else or_nan(newest["value"])
     return UNKNOWN

@@ -9,15 +9,15 @@ from typing import Any
 
 from churnml.features.plan import Feature
 
-__all__ = ["UNKNOWN", "Row", "expected_of_spells"]
+__all__ = ["DAY", "UNKNOWN", "Row", "expected_of_spells", "or_nan"]
 
 Row = dict[Any, Any]
 """Column -> plain value; declared columns as ``("number", name)`` and ``("category", name)``."""
 UNKNOWN = object()
 """The answer for a feature there is no rule for."""
 
-_DAY = 86_400_000_000
-_MONTH = 365 * _DAY / 12
+DAY = 86_400_000_000
+_MONTH = 365 * DAY / 12
 
 
 def expected_of_spells(feature: Feature, begun: Sequence[Row], t: int) -> Any:
@@ -27,7 +27,7 @@ def expected_of_spells(feature: Feature, begun: Sequence[Row], t: int) -> Any:
     measure, days = feature.measure, feature.window_days
     if measure == "last":
         return _last(feature, begun, over)
-    low = -math.inf if days is None else t - days * _DAY
+    low = -math.inf if days is None else t - days * DAY
     if measure == "started_count":
         return float(sum(r["started_at"] > low for r in begun))
     if measure == "ended_count":
@@ -50,19 +50,19 @@ def _state(begun: Sequence[Row], over: Sequence[Row], t: int) -> dict[str, float
     periods = [(float(r["started_at"]), min(_end(r), t)) for r in begun]
     paid = [(float(r["amount"]), high - low) for r, (low, high) in zip(begun, periods, strict=True) if _is_paid(r)]
     first = min((low for low, _ in periods), default=math.nan)
-    returns = [n for n, (low, _) in enumerate(periods) if n and low > max(high for _, high in periods[:n]) + _DAY]
+    returns = [n for n, (low, _) in enumerate(periods) if n and low > max(high for _, high in periods[:n]) + DAY]
     covered = _union(periods)
     return {
         "active_count": float(len(active)),
-        "age_days": (t - max(r["started_at"] for r in active)) / _DAY if active else math.nan,
-        "tenure_days": (t - first) / _DAY,
-        "to_planned_end_days": (min(planned) - t) / _DAY if planned else math.nan,
+        "age_days": (t - max(r["started_at"] for r in active)) / DAY if active else math.nan,
+        "tenure_days": (t - first) / DAY,
+        "to_planned_end_days": (min(planned) - t) / DAY if planned else math.nan,
         "amount_now": math.fsum(float(r["amount"]) for r in active if _is_paid(r)),
         "paid_sum": math.fsum(amount * length / _MONTH for amount, length in paid),
-        "since_end_days": (t - max(_end(r) for r in over)) / _DAY if over else math.nan,
-        "subscribed_days": covered / _DAY if begun else math.nan,
-        "gap_days": (t - first - covered) / _DAY,
-        "longest_days": max((high - low for low, high in periods), default=math.nan) / _DAY,
+        "since_end_days": (t - max(_end(r) for r in over)) / DAY if over else math.nan,
+        "subscribed_days": covered / DAY if begun else math.nan,
+        "gap_days": (t - first - covered) / DAY,
+        "longest_days": max((high - low for low, high in periods), default=math.nan) / DAY,
         "returns_count": float(len(returns)),
     }
 
@@ -79,14 +79,14 @@ def _union(periods: Sequence[tuple[float, float]]) -> float:
 
 def _share_in_force(begun: Sequence[Row], t: int, days: int | None) -> float:
     first = min((float(r["started_at"]) for r in begun), default=math.nan)
-    low, length = (-math.inf, t - first) if days is None else (t - days * _DAY, float(days * _DAY))
+    low, length = (-math.inf, t - first) if days is None else (t - days * DAY, float(days * DAY))
     periods = [(max(r["started_at"], low), min(_end(r), t)) for r in begun]
     return _union([(a, b) for a, b in periods if b > a]) / length if begun and length > 0 else math.nan
 
 
 def _continued(begun: Sequence[Row], t: int) -> list[tuple[Row, Row]]:
     """Return each spell that begins within a day of the end of the one begun before it, after that one."""
-    return [(a, b) for a, b in pairwise(begun) if _end(a) <= t and abs(b["started_at"] - _end(a)) <= _DAY]
+    return [(a, b) for a, b in pairwise(begun) if _end(a) <= t and abs(b["started_at"] - _end(a)) <= DAY]
 
 
 def _same_terms(first: Row, second: Row) -> bool:
@@ -98,7 +98,7 @@ def _changes(begun: Sequence[Row], t: int) -> dict[str, float]:
     changes = [(a, b) for a, b in _continued(begun, t) if not _same_terms(a, b)]
     steps = [float(b["amount"]) - float(a["amount"]) if _is_paid(a) and _is_paid(b) else math.nan for a, b in changes]
     return {
-        "since_change_days": (t - changes[-1][1]["started_at"]) / _DAY if changes else math.nan,
+        "since_change_days": (t - changes[-1][1]["started_at"]) / DAY if changes else math.nan,
         "change_amount": steps[-1] if steps else math.nan,
         "upgrades_count": float(sum(step > 0 for step in steps)),
         "downgrades_count": float(sum(step < 0 for step in steps)),
@@ -112,8 +112,9 @@ def _last(feature: Feature, begun: Sequence[Row], over: Sequence[Row]) -> Any:
     newest = max(begun, key=lambda r: r["place"], default=None)
     if feature.unit == "category":
         return None if newest is None else newest.get(("category", feature.detail))
-    return math.nan if newest is None else _or_nan(newest.get(("number", feature.detail)))
+    return math.nan if newest is None else or_nan(newest.get(("number", feature.detail)))
 
 
-def _or_nan(value: float | None) -> float:
+def or_nan(value: float | None) -> float:
+    """Return a number, missing as NaN."""
     return math.nan if value is None else float(value)

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-__all__ = ["differing_columns", "differing_rows", "row_keys"]
+__all__ = ["differing_columns", "differing_rows", "plain_type", "row_keys"]
 
 Bools = npt.NDArray[np.bool_]
 
@@ -42,7 +42,7 @@ def differing_rows(first: pa.Table, second: pa.Table, columns: Sequence[str]) ->
 
 
 def _differ(first: pa.ChunkedArray, second: pa.ChunkedArray) -> Bools:
-    if len(first) != len(second) or _plain(first.type) != _plain(second.type):
+    if len(first) != len(second) or plain_type(first.type) != plain_type(second.type):
         return np.ones(max(len(first), 1), dtype=bool)
     if pa.types.is_floating(first.type):
         a, b = (np.ascontiguousarray(c.to_numpy()) for c in (first, second))
@@ -50,14 +50,15 @@ def _differ(first: pa.ChunkedArray, second: pa.ChunkedArray) -> Bools:
         # Bits, not values: not-a-number equals itself, and 0.0 is not -0.0.
         different: Bools = (a.view(whole) != b.view(whole)) & ~(np.isnan(a) & np.isnan(b))
         return different
-    a_text, b_text = (c.cast(_plain(c.type)) for c in (first, second))
+    a_text, b_text = (c.cast(plain_type(c.type)) for c in (first, second))
     same = pc.fill_null(pc.equal(a_text, b_text), False).to_numpy()
     both_missing = (pc.is_null(a_text).to_numpy()) & (pc.is_null(b_text).to_numpy())
     apart: Bools = ~same & ~both_missing
     return apart
 
 
-def _plain(kind: pa.DataType) -> pa.DataType:
+def plain_type(kind: pa.DataType) -> pa.DataType:
+    """Return the type of the values, whether they are written out or coded."""
     return kind.value_type if pa.types.is_dictionary(kind) else kind
 
 

@@ -5,42 +5,29 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow.parquet as pq
 import pytest
+from cohorts import Cohort, simulate
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import approx_fprime
 from scipy.special import betaln, hyp2f1
 from scipy.stats import nbinom
 
-from churnml.btyd import BgNbd, GammaGamma, MbgCnbd, fit_bgnbd, fit_gammagamma, fit_mbgcnbd
+from churnml.btyd import BgNbd, GammaGamma, MbgCnbd, fit_bgnbd, fit_buying, fit_gammagamma, fit_mbgcnbd
 from churnml.btyd.likelihood import BgLikelihood
 from churnml.btyd.summaries import merge_rows
 from churnml.errors import ModelError
 
-Floats = npt.NDArray[np.float64]
-CDNOW = Path(__file__).resolve().parents[2] / "shared" / "data" / "cdnow" / "sample.parquet"
+CDNOW = Path(__file__).resolve().parents[3] / "shared" / "data" / "cdnow" / "sample.parquet"
 
 BG = BgNbd(r=0.243, alpha=4.414, a=0.793, b=2.426, loglik=0.0, n_customers=0)
 MBG = MbgCnbd(r=0.525, alpha=6.183, a=0.891, b=1.614, loglik=0.0, n_customers=0)
 STEADY = MbgCnbd(r=1.2, alpha=9.0, a=0.8, b=3.0, loglik=0.0, n_customers=0, k=3)
 MODELS = [BG, MBG, STEADY, BgNbd(0.3, 1.0, 1.0, 1.0, 0.0, 0)]
-
-
-@dataclass(frozen=True)
-class Cohort:
-    """Purchase summaries in one unit of time."""
-
-    x: Floats
-    t_x: Floats
-    T: Floats
-    sum_log_gaps: Floats
-    mean_spend: Floats
 
 
 @pytest.fixture(scope="module")
@@ -58,23 +45,7 @@ def cdnow() -> Cohort:
     first = by["week"].min().to_numpy()
     spend = days["dollar_value"].where(days["gap"].notna()).groupby(days["sample_id"]).mean().to_numpy()
     log_gaps = np.log(days["gap"]).groupby(days["sample_id"]).sum().to_numpy()
-    return Cohort(x, by["week"].max().to_numpy() - first, 272 / 7 - first, log_gaps, spend)
-
-
-def simulate(n: int, *, k: int, theta: tuple[float, float, float, float], drop_at_zero: bool, seed: int) -> Cohort:
-    """Draw a cohort by the model's own story, purchase by purchase."""
-    r, alpha, a, b = theta
-    rng = np.random.default_rng(seed)
-    rate, p, T = rng.gamma(r, 1 / alpha, n), rng.beta(a, b, n), rng.uniform(100, 400, n)
-    x, t_x, now, log_gaps = np.zeros(n), np.zeros(n), np.zeros(n), np.zeros(n)
-    alive = rng.random(n) > p if drop_at_zero else np.ones(n, dtype=bool)
-    while alive.any():
-        gap = rng.gamma(k, 1 / rate)
-        now = now + gap
-        alive &= now <= T
-        x, t_x, log_gaps = x + alive, np.where(alive, now, t_x), log_gaps + np.where(alive, np.log(gap), 0)
-        alive &= rng.random(n) > p
-    return Cohort(x, t_x, T, log_gaps, np.zeros(n))
+    return Cohort(x, by["week"].max().to_numpy() - first, 272 / 7 - first, log_gaps, spend, np.full(len(x), np.nan))
 
 
 def test_bgnbd_on_cdnow_is_the_published_fit(cdnow: Cohort) -> None:
@@ -89,6 +60,12 @@ def test_mbgnbd_on_cdnow_is_the_published_fit(cdnow: Cohort) -> None:
     fit = fit_mbgcnbd(cdnow.x, cdnow.t_x, cdnow.T, sum_log_gaps=cdnow.sum_log_gaps)
     assert [fit.r, fit.alpha, fit.a, fit.b] == pytest.approx([0.525, 6.183, 0.891, 1.614], abs=6e-4)
     assert fit.k == 1
+
+
+def test_on_cdnow_the_likelier_model_is_kept(cdnow: Cohort) -> None:
+    fit = fit_buying(cdnow.x, cdnow.t_x, cdnow.T, sum_log_gaps=cdnow.sum_log_gaps)
+    assert isinstance(fit, MbgCnbd)
+    assert (fit.k, fit.loglik) == (1, pytest.approx(-9582.14, abs=0.05))
 
 
 def test_gammagamma_on_cdnow_is_the_published_fit(cdnow: Cohort) -> None:
@@ -114,6 +91,23 @@ def test_fit_recovers_known_parameters(k: int, drop_at_zero: bool) -> None:
     else:
         fit = fit_bgnbd(cohort.x, cohort.t_x, cohort.T)
     assert [fit.r, fit.alpha / k, fit.a, fit.b] == pytest.approx([0.8, 20.0, 0.8, 2.5], rel=0.15)
+
+
+@pytest.mark.parametrize(("k", "drop_at_zero"), [(1, False), (1, True), (3, True)])
+def test_the_model_the_purchases_were_drawn_by_is_chosen(k: int, drop_at_zero: bool) -> None:
+    cohort = simulate(4_000, k=k, theta=(0.8, 20.0 * k, 0.8, 2.5), drop_at_zero=drop_at_zero, seed=12)
+    seen = (cohort.x, cohort.t_x, cohort.T)
+    fit = fit_buying(*seen, sum_log_gaps=cohort.sum_log_gaps)
+    rivals = fit_bgnbd(*seen), fit_mbgcnbd(*seen, sum_log_gaps=cohort.sum_log_gaps)
+    assert fit == max(rivals, key=lambda rival: rival.loglik)
+    assert isinstance(fit, MbgCnbd) == drop_at_zero
+    assert getattr(fit, "k", 1) == k
+
+
+def test_without_gaps_purchase_times_count_as_random() -> None:
+    cohort = simulate(2_000, k=3, theta=(0.8, 60.0, 0.8, 2.5), drop_at_zero=True, seed=12)
+    fit = fit_buying(cohort.x, cohort.t_x, cohort.T, max_customers=1_000)
+    assert (getattr(fit, "k", 1), fit.n_customers) == (1, 1_000)
 
 
 def test_gammagamma_recovers_known_parameters() -> None:
@@ -235,6 +229,9 @@ def test_prediction_of_a_customer_does_not_depend_on_the_others(model: BgNbd | M
     whole = model.expected_purchases(90, cohort.x, cohort.t_x, cohort.T)
     shuffled = model.expected_purchases(90, cohort.x[order], cohort.t_x[order], cohort.T[order])
     np.testing.assert_array_equal(shuffled, whole[order])
+    silent = model.p_silent(90, cohort.x, cohort.t_x, cohort.T)
+    alone = [model.p_silent(90, *one)[0] for one in zip(cohort.x[:50], cohort.t_x[:50], cohort.T[:50], strict=True)]
+    np.testing.assert_array_equal(alone, silent[:50])
 
 
 def test_fit_on_part_of_the_customers_is_near_the_fit_on_all() -> None:
