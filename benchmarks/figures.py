@@ -75,6 +75,10 @@ FIGURES = {
     "month_share": Kind("month", "ratio", "", "processor of the run after a new month / of the first run, all stages"),
     "month_prepare_share": Kind("month", "ratio", "", "the same, prepare alone"),
     "month_featurize_share": Kind("month", "ratio", "", "the same, featurize alone"),
+    "train_per_fits": Kind(
+        "train", "ratio", "<= 1.32", "training by default / the LightGBM fits in it, 1 million rows x 120 features"
+    ),
+    "train_memory_per_matrix": Kind("train", "ratio", "<= 2.5", "peak memory of training / the float32 matrix"),
     "simulate_per_writing": Kind("simulate", "ratio", "", "simulating a company / writing its tables, wall time"),
 }
 GROUPS = tuple(dict.fromkeys(kind.group for kind in FIGURES.values()))

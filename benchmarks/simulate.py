@@ -37,7 +37,7 @@ def seconds_to_write(root: Path, rounds: int) -> list[tuple[float, float]]:
     """Write the tables again that were simulated."""
     import pyarrow.parquet as pq
 
-    from churnml.storage import PARQUET_OPTIONS
+    from churnml.parquet import PARQUET_OPTIONS
 
     tables = {path.name: pq.ParquetFile(path).read() for path in sorted((root / "raw").glob("*.parquet"))}
     seconds = []

@@ -12,10 +12,14 @@ from benchmarks.figures import Results
 from benchmarks.project import Project
 from benchmarks.work import Work
 
+_TEMP = "tmp"
+_KEPT = ".churnml"
+"""Where the stages remember how many rows each file had: private, and meant to stay."""
+
 
 def watched(folder: Path, events: int, results: Results) -> None:
     project = Project(folder, Work.of(events), "temp")
-    temp = project.root / "tmp"
+    temp = project.root / _TEMP
     temp.mkdir(mode=0o755)
     readable: set[Path] = set()
     how = {"watch": lambda: readable.update(_readable(project.root)), "temp": temp}
@@ -40,8 +44,9 @@ def watched(folder: Path, events: int, results: Results) -> None:
 def _temporary(root: Path) -> Iterator[Path]:
     """Yield what has a temporary name, or lies in the folder for temporary files."""
     for path in _walk(root):
-        inner = path.relative_to(root)
-        if inner.parts[0] == "tmp" or any(part.startswith(".") for part in inner.parts):
+        first, *inner = path.relative_to(root).parts
+        in_temp = first == _TEMP and inner
+        if in_temp or any(part.startswith(".") for part in (inner if first == _KEPT else [first, *inner])):
             yield path
 
 
