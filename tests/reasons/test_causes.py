@@ -1,8 +1,18 @@
 from __future__ import annotations
 
+import pyarrow as pa
 import pytest
 
-from churnml.reasons.causes import causes, is_controllable, is_trouble, locate, low_score, source_class
+from churnml.reasons.causes import (
+    cause_control,
+    causes,
+    is_controllable,
+    is_trouble,
+    locate,
+    low_score,
+    reason_causes,
+    source_class,
+)
 from churnml.wording import has_words
 
 KINDS = {
@@ -43,7 +53,37 @@ KINDS = {
         ("surveys_score_last", "dissatisfaction"),
         ("surveys_feedback_last", "dissatisfaction"),
         ("tickets_csat_last", "dissatisfaction"),
-        ("payments_status_failed_count_90d", "payment"),
+        ("payments_status_failed_count_90d", "payment_failure"),
+        ("payments_method_last", "payment"),
+        ("dunning_letters_count_90d", "payment_failure"),
+        ("orders_chargebacks_count_90d", "payment_failure"),
+        ("changes_competitor_launch_since_days", "market"),
+        ("customers_PaymentMethod", "payment"),
+        ("customers_MonthlyCharges", "price"),
+        ("customers_Contract", "contract_end"),
+        ("customers_tenure", "new_customer"),
+        ("customers_months_inactive", "silence"),
+        ("customers_complaints", "service_trouble"),
+        ("customers_satisfaction_score", "dissatisfaction"),
+        ("customers_relocated", "life_event"),
+        ("customers_umgezogen", "life_event"),
+        ("Bestellungen_recency_days", "silence"),
+        ("Bestellungen_count_90d", "falling_activity"),
+        ("Bestellungen_Umsatz_sum_90d", "falling_value"),
+        ("Beschwerden_count_90d", "service_trouble"),
+        ("Zahlungen_abgelehnt_count_90d", "payment_failure"),
+        ("Umfragen_Zufriedenheit_last", "dissatisfaction"),
+        ("Vertraege_to_planned_end_days", "contract_end"),
+        ("Besuche_count_30d", "low_engagement"),
+        ("\u8ba2\u5355_count_90d", "falling_activity"),
+        ("\u8ba2\u5355_amount_sum_90d", "falling_value"),
+        ("\u4ed8\u6b3e_\u5931\u8d25_count_90d", "payment_failure"),
+        ("\u95ee\u5377_score_last", "dissatisfaction"),
+        ("\u8ba2\u5355_\u6298\u6263_mean_90d", "price"),
+        ("\u5408\u540c_to_planned_end_days", "contract_end"),
+        ("\u516c\u544a_since_days", "company_change"),
+        ("\u5ba2\u6237_\u642c\u8fc1", "life_event"),
+        ("\u8bbf\u95ee_count_30d", "low_engagement"),
         ("campaigns_count_365d", "campaign_response"),
         ("company_changes_outage_since_days", "company_change"),
         ("company_changes_price_rise_since_days", "price"),
@@ -80,9 +120,24 @@ def test_words_are_beginnings_or_whole_words() -> None:
 
 def test_every_cause_has_words_and_says_whether_it_can_be_acted_on() -> None:
     assert all(has_words(f"cause.{cause}") and has_words(f"reason.{cause}.neutral") for cause in causes())
+    assert {cause_control(cause) for cause in causes()} == {"controllable", "not_controllable", "involuntary"}
+    assert all(has_words(f"control.{cause_control(cause)}") for cause in causes())
     assert is_controllable("silence")
     assert not is_controllable("profile")
 
 
 def test_what_counts_as_a_low_score_depends_on_the_scale() -> None:
     assert (low_score("nps_last"), low_score("csat_last"), low_score("stars_last")) == (6, 3, 3)
+
+
+def test_causes_of_a_column_of_reasons() -> None:
+    codes = pa.array(["silence;source=orders;days=61", "profile;source=customers", "", None, "silence"])
+    expected = ["silence", "profile", None, None, "silence"]
+    assert reason_causes(codes).to_pylist() == expected
+    assert reason_causes(pa.chunked_array([codes[:2], codes[2:]])).to_pylist() == expected
+    assert reason_causes(pa.array([None])).equals(pa.array([None], pa.string()))
+
+
+def test_an_unknown_cause_is_nobodys_doing() -> None:
+    with pytest.raises(KeyError, match="weather"):
+        cause_control("weather")

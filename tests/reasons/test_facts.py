@@ -68,10 +68,9 @@ def test_counts_of_trouble() -> None:
     assert fact("refunds", orders_refunded_sum_90d=25.0) == "amount=25;window=90"
     paid = {"payments_status_paid_count_90d": 9.0}
     assert fact("payment", **paid) == ""
-    assert fact("payment", **paid, payments_status_failed_count_90d=1, payments_status_late_count_90d=1) == (
-        "n=2;window=90"
-    )
-    assert fact("payment", **paid, payments_amount_per_failed_count_90d=70.0) == ""
+    failed = {"payments_status_failed_count_90d": 1, "payments_status_late_count_90d": 1}
+    assert fact("payment_failure", **paid, **failed) == "n=2;window=90"
+    assert fact("payment_failure", **paid, payments_amount_per_failed_count_90d=70.0) == ""
 
 
 def test_scores_changes_contracts_and_newness() -> None:

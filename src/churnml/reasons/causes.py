@@ -9,10 +9,28 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import cache
 from importlib import resources
-from typing import Any
+from typing import Any, Literal
 
-__all__ = ["FeaturePlace", "causes", "is_controllable", "is_trouble", "locate", "low_score", "source_class"]
+import pyarrow as pa
+import pyarrow.compute as pc
 
+__all__ = [
+    "Control",
+    "FeaturePlace",
+    "cause_control",
+    "causes",
+    "is_controllable",
+    "is_trouble",
+    "locate",
+    "low_score",
+    "reason_causes",
+    "source_class",
+]
+
+Control = Literal["controllable", "not_controllable", "involuntary"]
+"""The company can act on a cause; it cannot; or the customer would leave without wanting to."""
+
+_CAMEL = re.compile(r"(?<=[a-zäöüß])(?=[A-ZÄÖÜ])")
 _WINDOW = re.compile(r"_(?P<window>\d+d(?:_\d+d)?|all)$")
 
 
@@ -53,15 +71,54 @@ def causes() -> list[str]:
     return list(_tables()["causes"])
 
 
-def is_controllable(cause: str) -> bool:
-    """Return whether the company can act on a cause.
+def cause_control(cause: str) -> Control:
+    """Return whose doing a cause is.
+
+    Parameters
+    ----------
+    cause : str
+        One of :func:`causes`.
+
+    Returns
+    -------
+    {"controllable", "not_controllable", "involuntary"}
+        In words: ``control.<kind>`` of the catalogue.
 
     Raises
     ------
     KeyError
         If there is no such cause.
+
+    Examples
+    --------
+    >>> cause_control("silence"), cause_control("profile"), cause_control("payment_failure")
+    ('controllable', 'not_controllable', 'involuntary')
     """
-    return bool(_tables()["causes"][cause]["controllable"])
+    kind: Control = _tables()["causes"][cause]
+    return kind
+
+
+def is_controllable(cause: str) -> bool:
+    """Return whether the company can act on a cause; errors as :func:`cause_control`."""
+    return cause_control(cause) == "controllable"
+
+
+def reason_causes(codes: pa.Array | pa.ChunkedArray) -> pa.Array:
+    """Return the cause of each reason of a column such as ``reason_1``; null where there is no reason.
+
+    Parameters
+    ----------
+    codes : Array or ChunkedArray of string
+        Reasons in machine form.
+
+    Examples
+    --------
+    >>> reason_causes(pa.array(["silence;source=orders;days=61", None])).to_pylist()
+    ['silence', None]
+    """
+    heads = pc.replace_substring_regex(codes.cast(pa.string()), pattern=";.*", replacement="")
+    found = pc.if_else(pc.equal(heads, ""), pa.scalar(None, pa.string()), heads)
+    return found.combine_chunks() if isinstance(found, pa.ChunkedArray) else found
 
 
 def low_score(measure: str) -> float:
@@ -122,7 +179,7 @@ def _source(stem: str, kinds: Mapping[str, str]) -> str:
 
 
 def _cause(source: str, measure: str, of_class: str) -> str:
-    tokens = f"{source}_{measure}".lower().split("_")
+    tokens = _words_of(f"{source}_{measure}")
     for rule in _tables()["rules"]:
         if (
             ("classes" not in rule or of_class in rule["classes"])
@@ -135,7 +192,13 @@ def _cause(source: str, measure: str, of_class: str) -> str:
 
 def is_trouble(place: FeaturePlace) -> bool:
     """Return whether a feature's measure names a payment that went wrong."""
-    return _has_word(place.measure.lower().split("_"), "payment_trouble")
+    tokens = _words_of(place.measure)
+    return _has_word(tokens, "payment_trouble") or _has_word(tokens, "unpaid")
+
+
+def _words_of(name: str) -> list[str]:
+    """Return the words of a name in lower case; ``PaymentMethod`` has two."""
+    return _CAMEL.sub("_", name).lower().split("_")
 
 
 def _has_word(tokens: Sequence[str], group: str) -> bool:

@@ -196,8 +196,9 @@ _FACTS: dict[str, Callable[[Evidence], Iterator[Texts]]] = {
     "service_trouble": _service,
     "dissatisfaction": _dissatisfaction,
     "price": _change,
-    "payment": _payment,
+    "payment_failure": _payment,
     "company_change": _change,
+    "market": _change,
     "contract_end": _contract,
     "new_customer": _new,
 }
