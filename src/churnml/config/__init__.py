@@ -1,7 +1,6 @@
 """``params.yaml`` as frozen models: what every key means, its bounds and its unit."""
 
 from churnml.config.blocks import (
-    Campaign,
     Churn,
     ChurnEvent,
     Clv,
@@ -12,6 +11,7 @@ from churnml.config.blocks import (
     Train,
     Treatments,
 )
+from churnml.config.campaign import Campaign
 from churnml.config.checks import Check
 from churnml.config.fields import Channel
 from churnml.config.loader import load_params, resolved, write_resolved

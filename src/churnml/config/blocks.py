@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
-from churnml.config.fields import Block, Channel, Column, IsoDate, PlainPath, TableName, Text, Texts, plain_path, unique
+from churnml.config.fields import (
+    Block,
+    Column,
+    Days,
+    DaysFromZero,
+    IsoDate,
+    PlainPath,
+    Seed,
+    TableName,
+    Text,
+    Texts,
+    ascending,
+    plain_path,
+    unique,
+)
 from churnml.errors import ConfigError
 from churnml.families import FAMILIES, Family
 
 __all__ = [
-    "Campaign",
     "Churn",
     "ChurnEvent",
     "Clv",
@@ -27,25 +39,6 @@ __all__ = [
     "Verify",
 ]
 
-NumberT = TypeVar("NumberT", int, float)
-
-
-def _ascending(items: tuple[NumberT, ...]) -> tuple[NumberT, ...]:
-    if any(later <= earlier for earlier, later in pairwise(items)):
-        raise ConfigError("must ascend, each value once", rule="config.order")
-    return items
-
-
-def _distinct_channels(items: tuple[Channel, ...]) -> tuple[Channel, ...]:
-    if len(set(items)) < len(items):
-        raise ConfigError("names the same channel twice", rule="config.twice")
-    return items
-
-
-Days = Annotated[int, Field(ge=1, le=3650)]
-DaysFromZero = Annotated[int, Field(ge=0, le=3650)]
-Seed = Annotated[int, Field(ge=0, le=2**31 - 1)]
-InnerShare = Annotated[float, Field(gt=0, lt=1)]
 PositiveNumber = Annotated[float, Field(gt=0, le=100)]
 
 
@@ -130,7 +123,7 @@ class Snapshots(Block):
         default="calendar", description="Common dates, or each customer's or spell's own clock."
     )
     every_days: Days = Field(default=30, description="calendar: days between observation dates, 1 to 3650.")
-    at_days: Annotated[tuple[DaysFromZero, ...], Field(max_length=100), AfterValidator(_ascending)] = Field(
+    at_days: Annotated[tuple[DaysFromZero, ...], Field(max_length=100), AfterValidator(ascending)] = Field(
         default=(), description="joined: days after the own start, ascending, 0 to 3650, for example [30, 60]."
     )
     count: int = Field(default=12, ge=1, le=1000, description="calendar: number of observation dates, 1 to 1000.")
@@ -203,7 +196,7 @@ class OwnFeature(Block):
 class Features(Block):
     """Which features there are, and how far they look back."""
 
-    windows_days: Annotated[tuple[Days, ...], Field(min_length=1, max_length=20), AfterValidator(_ascending)] = Field(
+    windows_days: Annotated[tuple[Days, ...], Field(min_length=1, max_length=20), AfterValidator(ascending)] = Field(
         default=(7, 30, 90, 180, 365), description="Look-back windows, days, ascending, 1 to 3650, at most 20."
     )
     families: Annotated[tuple[Family, ...], Field(min_length=1), AfterValidator(unique)] = Field(
@@ -258,7 +251,7 @@ class Verify(Block):
 class Gate(Block):
     """What a model's calibration on the newest known window may be; outside, beyond noise, it is not promoted."""
 
-    slope: Annotated[tuple[PositiveNumber, PositiveNumber], AfterValidator(_ascending)] = Field(
+    slope: Annotated[tuple[PositiveNumber, PositiveNumber], AfterValidator(ascending)] = Field(
         default=(0.5, 2.0),
         description="Slope of the calibration line, 1 = right: least and greatest, each in (0, 100].",
     )
@@ -274,39 +267,6 @@ class Gate(Block):
     min_coverage: float = Field(
         default=0.7, ge=0, le=1, description="Share of values within their 80 % intervals, 0 to 1; below, a warning."
     )
-
-
-class Campaign(Block):
-    """Whom to contact: the economics, the limits and the hold-out of one campaign."""
-
-    name: str = Field(
-        default="retention", pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$", description="Name and folder of the campaign."
-    )
-    language: Literal["en", "zh"] = Field(default="en", description="Language of the lists.")
-    action: str = Field(default="contact", pattern=r"^[a-z_]{1,64}$", description="Key word of what is done.")
-    effect: float = Field(
-        default=0.15, gt=0, le=1, description="Assumed share of churn probability that a contact removes, in (0, 1]."
-    )
-    cost: float = Field(default=0.0, ge=0, description="Cost of one contact, in the currency of the histories.")
-    capacity: int = Field(default=500, ge=0, description="Contacts that can be made.")
-    budget: float | None = Field(default=None, ge=0, description="Money to spend at most; null = no limit.")
-    holdout_share: float = Field(default=0.1, ge=0, le=0.5, description="Share left uncontacted at random, 0 to 0.5.")
-    contact_within_days: int = Field(default=14, ge=1, le=365, description="Days in which to contact, 1 to 365.")
-    channels: Annotated[tuple[Channel, ...], Field(min_length=1), AfterValidator(_distinct_channels)] = Field(
-        default=("phone", "email"), description="Channels in order of preference."
-    )
-    consent_values: Annotated[Texts, Field(min_length=1)] = Field(
-        default=("yes",), description="Values of a consent column that allow contact; any other forbids it."
-    )
-    risk_bands: Annotated[tuple[InnerShare, ...], Field(min_length=3, max_length=3), AfterValidator(_ascending)] = (
-        Field(default=(0.2, 0.4, 0.7), description="Probabilities where medium, high and very high begin, in (0, 1).")
-    )
-    value_column: Column | None = Field(
-        default=None, description="Without a clv block: number column of the customers table, value per period."
-    )
-    value_periods: int = Field(default=12, ge=1, le=1000, description="Periods that `value_column` is counted for.")
-    policy_version: Text = Field(default="1", description="Version of the rules, written on every list.")
-    seed: Seed = Field(default=1, description="Seed of the hold-out draw.")
 
 
 class Simulate(Block):

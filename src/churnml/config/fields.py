@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from itertools import pairwise
 from pathlib import PurePosixPath
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeVar
 from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
@@ -18,11 +19,16 @@ __all__ = [
     "Channel",
     "Column",
     "Columns",
+    "Days",
+    "DaysFromZero",
+    "InnerShare",
     "IsoDate",
     "PlainPath",
+    "Seed",
     "TableName",
     "Text",
     "Texts",
+    "ascending",
     "known_zone",
     "plain_path",
     "printable",
@@ -31,6 +37,8 @@ __all__ = [
 
 Channel = Literal["email", "phone", "sms", "post", "push"]
 """Ways to reach a customer."""
+
+NumberT = TypeVar("NumberT", int, float)
 
 _HOSTILE = re.compile(r"[*?\[\]{}\\:\x00-\x1f\x7f]")
 _CONTROL = frozenset({"Cc", "Zl", "Zp"})
@@ -47,6 +55,13 @@ def printable(text: str) -> str:
     if any(unicodedata.category(character) in _CONTROL for character in text):
         raise ConfigError("holds a control character", rule="config.text")
     return text
+
+
+def ascending(items: tuple[NumberT, ...]) -> tuple[NumberT, ...]:
+    """Refuse numbers that do not ascend."""
+    if any(later <= earlier for earlier, later in pairwise(items)):
+        raise ConfigError("must ascend, each value once", rule="config.order")
+    return items
 
 
 def unique(items: tuple[str, ...]) -> tuple[str, ...]:
@@ -95,3 +110,7 @@ Columns = Texts
 PlainPath = Annotated[Text, AfterValidator(plain_path)]
 IsoDate = Annotated[Text, AfterValidator(_iso_date)]
 TableName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,40}$")]
+Days = Annotated[int, Field(ge=1, le=3650)]
+DaysFromZero = Annotated[int, Field(ge=0, le=3650)]
+Seed = Annotated[int, Field(ge=0, le=2**31 - 1)]
+InnerShare = Annotated[float, Field(gt=0, lt=1)]

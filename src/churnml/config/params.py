@@ -8,7 +8,8 @@ from pathlib import PurePosixPath
 
 from pydantic import Field, model_validator
 
-from churnml.config.blocks import Campaign, Churn, Clv, Features, Gate, Simulate, Snapshots, Train, Treatments, Verify
+from churnml.config.blocks import Churn, Clv, Features, Gate, Simulate, Snapshots, Train, Treatments, Verify
+from churnml.config.campaign import Campaign
 from churnml.config.checks import Checks
 from churnml.config.fields import Block, plain_path
 from churnml.config.problems import Contradictions, KeyPath, Problem
