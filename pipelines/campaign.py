@@ -1,11 +1,12 @@
-"""Stage campaign: scores, contact data and consent in, the lists of one campaign out."""
+"""Stage campaign: scores, contact data and consent in, the lists of one campaign and those beside it out."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from churnml.config import load_params
-from churnml.flow.deliver import make_lists
+from churnml.flow.deliver import campaign_plan, contact_data, make_lists
+from churnml.flow.other_lists import make_other_lists
 from churnml.histories.store import open_history
 from churnml.parquet import read_parquet
 from churnml.stage import parse_paths, run_stage
@@ -15,7 +16,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Decide for every customer: contact, hold out, or leave out with the first reason; write the files."""
     args = parse_paths(argv, inputs=["prepared", "scores", "labels"], outputs=["lists"])
     params, history = load_params(args.params), open_history(args.prepared)
-    make_lists(params, history, read_parquet(args.scores), labels=args.labels, folder=args.lists)
+    scores = read_parquet(args.scores)
+    make_lists(params, history, scores, labels=args.labels, folder=args.lists)
+    make_other_lists(params, history, scores, contact_data(history), plan=campaign_plan(params), folder=args.lists)
     return 0
 
 

@@ -224,6 +224,41 @@ def verify(
     _leave(work)
 
 
+@app.command()
+def affected(
+    name: Annotated[str | None, typer.Argument(help="A list of lists.affected; else options say what it is.")] = None,
+    table: Annotated[str | None, typer.Option(help="Calendar or events table; default: the only calendar.")] = None,
+    change: Annotated[str | None, typer.Option(help="Kind of change; without options: all announced ones.")] = None,
+    on: Annotated[str | None, typer.Option(help="ISO date on which the change begins.")] = None,
+    where: Annotated[list[str] | None, typer.Option(help="column=value or column=@file; may be repeated.")] = None,
+    at_least: Annotated[list[str] | None, typer.Option(help="column=number; may be repeated.")] = None,
+    first_day: Annotated[str | None, typer.Option(help="ISO date of the first rows meant.")] = None,
+    last_day: Annotated[str | None, typer.Option(help="ISO date of the last rows meant.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder; default: data/notices/<name>.")] = None,
+    params: Annotated[Path, typer.Option(help="Parameter file.")] = PARAMS,
+) -> None:
+    """List exactly whom a change or a fault concerns: whom to tell on which channel, and who cannot be told."""
+
+    def work() -> int:
+        from churnml.config import load_params
+        from churnml.flow.on_demand import affected_on_demand, affected_rule, configured_rule
+
+        loaded, root = load_params(params), params.resolve().parent
+        given = {"table": table, "type": change, "on": on, "first_day": first_day, "last_day": last_day}
+        if name is not None and not (where or at_least or any(given.values())):
+            rule = configured_rule(loaded, name)
+        else:
+            rule = affected_rule(loaded, name=name or "affected", where=where or (), at_least=at_least or (), **given)
+        folder = out or root / "data" / "notices" / rule.name
+        counts = affected_on_demand(loaded, root=root, rule=rule, out=folder)["counts"]
+        _say(
+            f"{counts['contact']:,} to tell, {counts['excluded']:,} who cannot be told, each with the reason: {folder}"
+        )
+        return 0
+
+    _leave(work)
+
+
 def _summarise(root: Path) -> None:
     from churnml.flow.summary import summary_lines
 

@@ -11,7 +11,7 @@ from churnml.campaign.targeting import Decisions
 from churnml.reasons.sentences import reason_sentences
 from churnml.wording import has_words, words
 
-__all__ = ["CONTACT", "EXCLUDED", "HOLDOUT", "file_table", "headers"]
+__all__ = ["CONTACT", "EXCLUDED", "HOLDOUT", "file_table", "headers", "worded"]
 
 _WORTH = {
     "risk_band": "text",
@@ -95,7 +95,7 @@ def file_table(decisions: Decisions, decision: str, columns: Mapping[str, str]) 
             column = pc.round(column, _DECIMALS[kind])
         if decision == "excluded" and name in {"risk_band", "value_at_risk", "expected_gain"}:
             column = pc.if_else(silent, None, column)
-        found[name] = _worded(column, _WORDED[name], decisions.plan.language) if name in _WORDED else column
+        found[name] = worded(column, _WORDED[name], decisions.plan.language) if name in _WORDED else column
     return pa.table(found)
 
 
@@ -114,7 +114,7 @@ def _column(decisions: Decisions, rows: pa.Table, name: str) -> pa.ChunkedArray 
     return rows[stored] if stored in rows.column_names else None
 
 
-def _worded(column: pa.ChunkedArray | pa.Array, family: str, language: str) -> pa.Array | pa.ChunkedArray:
+def worded(column: pa.ChunkedArray | pa.Array, family: str, language: str) -> pa.Array | pa.ChunkedArray:
     """Return the words for each code; what the catalogue does not know stays as it is."""
     codes = column.cast(pa.string())
     distinct = pc.unique(codes).to_pylist()

@@ -14,6 +14,7 @@ from churnml.config.blocks import (
 from churnml.config.campaign import Campaign
 from churnml.config.checks import Check
 from churnml.config.fields import Channel
+from churnml.config.lists import Affected, Lists, LoyalAlarm, Winback, affected_problems
 from churnml.config.loader import load_params, resolved, write_resolved
 from churnml.config.own_files import own_file, with_own_digests
 from churnml.config.params import Params
@@ -33,6 +34,7 @@ from churnml.config.tables import (
 
 __all__ = [
     "FETCHED",
+    "Affected",
     "CalendarTable",
     "Campaign",
     "Channel",
@@ -47,6 +49,8 @@ __all__ = [
     "EventsTable",
     "Features",
     "Histories",
+    "Lists",
+    "LoyalAlarm",
     "OwnFeature",
     "Params",
     "Product",
@@ -56,6 +60,8 @@ __all__ = [
     "Table",
     "Train",
     "Treatments",
+    "Winback",
+    "affected_problems",
     "load_params",
     "own_file",
     "resolved",

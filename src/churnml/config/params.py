@@ -12,6 +12,7 @@ from churnml.config.blocks import Churn, Clv, Features, Gate, Simulate, Snapshot
 from churnml.config.campaign import Campaign
 from churnml.config.checks import Checks
 from churnml.config.fields import Block, plain_path
+from churnml.config.lists import Lists, list_problems
 from churnml.config.problems import Contradictions, KeyPath, Problem
 from churnml.config.tables import FETCHED, CustomersTable, EventsTable, Histories, SpellsTable, Table
 from churnml.errors import ConfigError, did_you_mean
@@ -47,6 +48,7 @@ class Params(Block):
     verify: Verify = Field(default=Verify(), description="How leakage is looked for.")
     gate: Gate = Field(default=Gate(), description="When a model is refused.")
     campaign: Campaign = Field(default=Campaign(), description="Whom to contact.")
+    lists: Lists = Field(default=Lists(), description="What is listed beside the retention campaign.")
     simulate: Simulate = Field(default=Simulate(), description="The simulated company.")
 
     @property
@@ -76,6 +78,7 @@ class Params(Block):
             *_feature_problems(self.features, self.histories),
             *_value_column_problems(self),
             *_campaign_problems(self.campaign, self.histories),
+            *list_problems(self.lists, self.histories, campaign=self.campaign.name),
         ]
         if problems:
             raise Contradictions(problems)

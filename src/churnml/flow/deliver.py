@@ -17,7 +17,7 @@ from churnml.flow.buckets import read_buckets
 from churnml.histories.store import History
 from churnml.storage import digest_bytes
 
-__all__ = ["campaign_plan", "make_lists"]
+__all__ = ["campaign_plan", "contact_data", "make_lists"]
 
 
 def campaign_plan(params: Params) -> CampaignPlan:
@@ -65,12 +65,13 @@ def make_lists(
     """
     if params.churn.definition == "label" and labels is not None:
         scores = _without_the_churned(scores, labels)
-    decisions = decide(scores, _contacts(history), plan=campaign_plan(params))
+    decisions = decide(scores, contact_data(history), plan=campaign_plan(params))
     config = digest_bytes(repr(sorted(resolved(params)["campaign"].items())).encode())
     return write_lists(decisions, folder / params.campaign.name, config_digest=config)
 
 
-def _contacts(history: History) -> pa.Table | None:
+def contact_data(history: History) -> pa.Table | None:
+    """Return contact data and consent by role, or None where the contract declares none."""
     table = history.contacts()
     if table is None:
         return None

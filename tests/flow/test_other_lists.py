@@ -1,0 +1,119 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv as pcsv
+import pyarrow.parquet as pq
+import pytest
+from small_company import run, write_params
+from test_cli import churnml, error_of
+
+from churnml.parquet import write_parquet
+
+
+def write_scores(folder: Path) -> None:
+    ids = pq.read_table(folder / "data/simulated/customers.parquet")["customer_id"].sort()
+    n, rng = len(ids), np.random.default_rng(3)
+    p = np.where(rng.random(n) < 0.6, rng.random(n), np.nan)
+    clv = np.where(np.isnan(p), np.nan, rng.gamma(2, 50, n))
+    columns = {name: pa.array(values, from_pandas=True) for name, values in (("p_churn", p), ("clv", clv))}
+    columns |= {"value_at_risk": pa.array(p * clv, from_pandas=True), "risk_band": pa.array(["high"] * n)}
+    columns |= {f"reason_{k}": pa.nulls(n, pa.string()) for k in (1, 2, 3)}
+    columns |= {"model_version": pa.array(["churn-1"] * n), "value_tier": pa.array(["B"] * n)}
+    as_of = pa.array([datetime(2024, 6, 30, tzinfo=UTC)] * n, pa.timestamp("us", "UTC"))
+    write_parquet(pa.table({"customer_id": ids, "as_of": as_of, **columns}), folder / "data/scored/scores.parquet")
+
+
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a project with prepared histories, an announced change, and scores by chance."""
+    folder = tmp_path_factory.mktemp("prepared")
+    write_params(folder, {"lists": {"affected": [{"name": "rise", "table": "changes", "type": "price"}]}})
+    assert run(folder, "configure", "simulate") == 0
+    changes = pq.read_table(folder / "data/simulated/company_changes.parquet")
+    row = dict.fromkeys(changes.column_names)
+    row |= {"starts_at": datetime(2024, 8, 1, tzinfo=UTC), "announced_at": datetime(2024, 6, 20, tzinfo=UTC)}
+    row |= {"type": "price", "scope": "segment=premium", "value": 0.1}
+    ahead = pa.Table.from_pylist([row], schema=changes.schema)
+    pq.write_table(pa.concat_tables([changes, ahead]), folder / "data/simulated/company_changes.parquet")
+    assert run(folder, "prepare") == 0
+    write_scores(folder)
+    return folder
+
+
+def ids_of(folder: Path, *names: str) -> list[str]:
+    parts = [pcsv.read_csv(folder / f"{name}.csv") for name in names]
+    return sorted(i for part in parts for i in part["Customer"].to_pylist())
+
+
+def test_a_configured_change_names_exactly_its_segment(prepared: Path) -> None:
+    assert churnml("affected", "rise", folder=prepared) == 0
+    found = ids_of(prepared / "data/notices/rise", "contact", "unreachable")
+    people = pq.read_table(prepared / "data/simulated/customers.parquet")
+    premium = people.filter(pc.equal(people["segment"], "premium"))["customer_id"].to_pylist()
+    assert found == sorted(premium)
+    rows = pcsv.read_csv(prepared / "data/notices/rise/contact.csv").to_pylist()
+    assert {str(row["Contact by"]) for row in rows} == {"2024-07-31"}
+    at_risk = [row["Value at risk (EUR)"] for row in rows if row["Value at risk (EUR)"] is not None]
+    assert at_risk == sorted(at_risk, reverse=True)
+
+
+def test_options_name_exactly_the_buyers(prepared: Path) -> None:
+    orders = pq.read_table(prepared / "data/simulated/orders.parquet").to_pylist()
+    group, channel = orders[0]["product_group"], orders[0]["channel"]
+    words = ["--table", "orders", "--where", f"product_group={group}", "--where", f"channel={channel}"]
+    days = ["--first-day", "2024-02-01", "--last-day", "2024-03-31"]
+    assert churnml("affected", "lot", *words, *days, folder=prepared) == 0
+    first, until = datetime(2024, 2, 1, tzinfo=UTC), datetime(2024, 4, 1, tzinfo=UTC)
+    buyers = {
+        row["customer_id"]
+        for row in orders
+        if row["product_group"] == group and row["channel"] == channel and row["net_amount"] >= 0
+        if first <= row["ordered_at"] < until and row["loaded_at"] <= datetime(2024, 6, 30, tzinfo=UTC)
+    }
+    assert buyers
+    assert ids_of(prepared / "data/notices/lot", "contact", "unreachable") == sorted(buyers)
+
+
+def test_a_file_names_the_values(prepared: Path, tmp_path: Path) -> None:
+    groups = sorted(set(pq.read_table(prepared / "data/simulated/orders.parquet")["product_group"].to_pylist()))[:2]
+    (tmp_path / "values.txt").write_text("\n".join([*groups, "", groups[0]]), encoding="utf-8")
+    both = [word for group in groups for word in ("--where", f"product_group={group}")]
+    file = ["--where", f"product_group=@{tmp_path / 'values.txt'}"]
+    for name, words in (("both", both), ("file", file)):
+        assert churnml("affected", name, "--table", "orders", *words, folder=prepared) == 0
+    first, second = (ids_of(prepared / "data/notices" / name, "contact", "unreachable") for name in ("both", "file"))
+    assert first == second
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "rule"),
+    [
+        (["nothing"], 2, "config.list"),
+        (["x", "--table", "order", "--where", "channel=shop"], 2, "config.table"),
+        (["x", "--table", "orders"], 2, "config.missing_key"),
+        (["x", "--table", "orders", "--where", "colour=red"], 2, "config.column"),
+        (["x", "--table", "orders", "--where", "channel"], 2, "config.option"),
+        (["x", "--table", "orders", "--at-least", "items=many"], 2, "config.option"),
+        (["x", "--table", "orders", "--where", "channel=@none.txt"], 2, "config.file_missing"),
+        (["x", "--table", "orders", "--where", "channel=SHOP"], 3, "data.value_unknown"),
+        (["x", "--change", "prices"], 3, "data.change_unknown"),
+        (["x", "--change", "price", "--on", "soon"], 2, "config.option"),
+        (["../x", "--change", "price"], 2, "config.option"),
+        (["x", "--table", "orders", "--first-day", "2024-03-02", "--last-day", "2024-03-01"], 2, "config.order"),
+        (["x", "--table", "customers"], 2, "config.table"),
+    ],
+)
+def test_what_cannot_be_asked_is_refused(prepared: Path, words: list[str], code: int, rule: str) -> None:
+    assert churnml("affected", *words, folder=prepared) == code
+    assert error_of(prepared)["rule"] == rule
+
+
+def test_the_names_of_lists_are_all_different(tmp_path: Path) -> None:
+    write_params(tmp_path, {"lists": {"winback": {"name": "retention"}}})
+    assert run(tmp_path, "configure") == 2
+    assert error_of(tmp_path)["rule"] == "config.twice"
