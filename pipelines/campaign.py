@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from churnml.config import load_params
-from churnml.flow.deliver import campaign_plan, contact_data, make_lists
+from churnml.flow.deliver import contact_data, make_lists
 from churnml.flow.other_lists import make_other_lists
+from churnml.flow.plan import campaign_plan
 from churnml.histories.store import open_history
 from churnml.parquet import read_parquet
 from churnml.stage import parse_paths, run_stage

@@ -104,6 +104,10 @@ class Treatments(Block):
     column: Column | None = Field(
         default=None, description="Its category that tells treated from control; null = every row is a treatment."
     )
+    channel: Column | None = Field(
+        default=None,
+        description="Its category that names the channel or the action of a contact; for pauses by channel.",
+    )
     treated: Texts = Field(default=(), description="Values that mean treated; empty = all but `control`.")
     control: Texts = Field(default=(), description="Values that mean set aside for comparison; these snapshots stay.")
     mode: Literal["drop", "keep"] = Field(

@@ -10,6 +10,7 @@ from pydantic import Field, model_validator
 
 from churnml.config.blocks import Churn, Clv, Features, Gate, Simulate, Snapshots, Train, Treatments, Verify
 from churnml.config.campaign import Campaign
+from churnml.config.campaign_checks import campaign_problems
 from churnml.config.checks import Checks
 from churnml.config.fields import Block, plain_path
 from churnml.config.lists import Lists, list_problems
@@ -77,7 +78,7 @@ class Params(Block):
             *_snapshot_problems(self.snapshots),
             *_feature_problems(self.features, self.histories),
             *_value_column_problems(self),
-            *_campaign_problems(self.campaign, self.histories),
+            *campaign_problems(self.campaign, self.histories, self.treatments),
             *list_problems(self.lists, self.histories, campaign=self.campaign.name),
         ]
         if problems:
@@ -209,16 +210,18 @@ def _treatment_problems(treatments: Treatments, histories: Histories) -> Iterato
     if problem is not None:
         yield problem
     table = histories.tables.get(treatments.table)
+    for key in ("column", "channel"):
+        name = getattr(treatments, key)
+        if isinstance(table, EventsTable) and name is not None and name not in table.categories:
+            yield Problem(
+                ("treatments", key),
+                f"not among the categories of histories.tables.{treatments.table}",
+                "config.column",
+                did_you_mean(name, table.categories) or "Add the column to the categories of that table.",
+            )
     if treatments.column is None:
         if treatments.treated or treatments.control:
             yield Problem(("treatments", "column"), "required by treated and control", "config.missing_key")
-    elif isinstance(table, EventsTable) and treatments.column not in table.categories:
-        yield Problem(
-            ("treatments", "column"),
-            f"not among the categories of histories.tables.{treatments.table}",
-            "config.column",
-            did_you_mean(treatments.column, table.categories) or "Add the column to the categories of that table.",
-        )
     elif not treatments.treated and not treatments.control:
         yield Problem(
             ("treatments", "treated"), "required by column, or control", "config.missing_key", "For example [treated]."
@@ -287,17 +290,3 @@ def _feature_problems(features: Features, histories: Histories) -> Iterator[Prob
                 yield Problem(
                     ("features", "own", place, key), "no such table under histories.tables", "config.table", near
                 )
-
-
-def _campaign_problems(campaign: Campaign, histories: Histories) -> Iterator[Problem]:
-    column = campaign.value_column
-    if column is None:
-        return
-    numbers = [c for t in histories.tables.values() if isinstance(t, CustomersTable) for c in t.numbers]
-    if column not in numbers:
-        yield Problem(
-            ("campaign", "value_column"),
-            "not among the numbers of the customers table",
-            "config.column",
-            did_you_mean(column, numbers) or "Add the column to the numbers of the customers table.",
-        )

@@ -90,12 +90,12 @@ def _rows(model: type[BaseModel], prefix: str = "") -> list[str]:
         if model is Histories and name == "tables":
             rows.append(f"| `{prefix}tables` | | {field.description} See below. |")
             continue
-        inner = [m for m in _models(field.annotation) if m not in _TABLES]
-        if inner and field.description:
-            rows.append(f"| `{prefix}{name}` | {_default(field.default)} | {field.description} |")
-            rows += _rows(inner[0], f"{prefix}{name}.")
-        else:
-            rows.append(f"| `{prefix}{name}` | {_default(field.default)} | {field.description or ''} |")
+        rows.append(f"| `{prefix}{name}` | {_default(field.default)} | {field.description or ''} |")
+        named = [*_models(field.annotation, in_dicts=True)]
+        inner = [m for m in _models(field.annotation) if m not in _TABLES] or named
+        # What stands elsewhere is not told twice.
+        if inner and not (field.description or "").startswith("As `"):
+            rows += _rows(inner[0], f"{prefix}{name}.<name>." if named else f"{prefix}{name}.")
     return [*head, *rows]
 
 
@@ -107,15 +107,17 @@ def _default(value: Any) -> str:
     return f"`{list(value)}`" if isinstance(value, tuple) else f"`{value}`"
 
 
-def _models(annotation: Any) -> Iterator[type[BaseModel]]:
-    """Yield the models an annotation stands for."""
+def _models(annotation: Any, *, in_dicts: bool = False) -> Iterator[type[BaseModel]]:
+    """Yield the models an annotation stands for, or those that are the entries of its blocks by name."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        yield annotation
+        yield from () if in_dicts else (annotation,)
     elif get_origin(annotation) is Annotated:
-        yield from _models(get_args(annotation)[0])
-    elif get_origin(annotation) is not dict:
+        yield from _models(get_args(annotation)[0], in_dicts=in_dicts)
+    elif get_origin(annotation) is dict:
+        yield from _models(get_args(annotation)[1]) if in_dicts else ()
+    else:
         for argument in get_args(annotation):
-            yield from _models(argument)
+            yield from _models(argument, in_dicts=in_dicts)
 
 
 if __name__ == "__main__":

@@ -105,6 +105,9 @@ class Contact(_ColumnsByName):
     name: Column | None = Field(default=None, description="Column of the name to be addressed.")
     language: Column | None = Field(default=None, description="Column of the preferred language.")
     owner: Column | None = Field(default=None, description="Column of the person in charge of the customer.")
+    objected: Column | None = Field(
+        default=None, description="Column that says who objected to marketing: anything but blank or a plain no."
+    )
 
 
 class Consent(_ColumnsByName):

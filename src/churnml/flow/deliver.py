@@ -10,37 +10,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from churnml.campaign.lists import write_lists
-from churnml.campaign.plan import CampaignPlan
 from churnml.campaign.targeting import decide
 from churnml.config import Params, resolved
 from churnml.flow.buckets import read_buckets
+from churnml.flow.plan import campaign_plan
 from churnml.histories.store import History
 from churnml.storage import digest_bytes
 
-__all__ = ["campaign_plan", "contact_data", "make_lists"]
-
-
-def campaign_plan(params: Params) -> CampaignPlan:
-    """Return the campaign block as the plain plan the campaign package takes."""
-    campaign, low = params.campaign, params.campaign.risk_bands
-    return CampaignPlan(
-        name=campaign.name,
-        language=campaign.language,
-        action=campaign.action,
-        effect=campaign.effect,
-        cost=campaign.cost,
-        capacity=campaign.capacity,
-        budget=campaign.budget,
-        holdout_share=campaign.holdout_share,
-        contact_within_days=campaign.contact_within_days,
-        channels=campaign.channels,
-        consent_values=campaign.consent_values,
-        risk_bands=(low[0], low[1], low[2]),
-        policy_version=campaign.policy_version,
-        seed=campaign.seed,
-        currency=params.histories.currency,
-        timezone=params.histories.timezone,
-    )
+__all__ = ["contact_data", "make_lists"]
 
 
 def make_lists(

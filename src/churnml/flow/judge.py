@@ -87,13 +87,14 @@ def evaluate(
 def terms_of(params: Params, *, is_out_of_time: bool) -> Terms:
     """Return what the figures are computed for; customers are parted by their declared categories."""
     campaign, table = params.campaign, params.customers_table
+    effect, cost = campaign.usual
     is_money = params.clv is not None and params.clv.measure == "amount"
     declared = params.histories.tables[table] if table else None
     categories = declared.categories if isinstance(declared, CustomersTable) else ()
     return Terms(
         capacity=campaign.capacity,
-        effect=campaign.effect,
-        cost=campaign.cost,
+        effect=effect,
+        cost=cost,
         margin=params.clv.margin if params.clv is not None and is_money else 1.0,
         is_out_of_time=is_out_of_time,
         categories=[f"{table}_{slug(name)}" for name in categories],

@@ -10,8 +10,9 @@ from pydantic import ValidationError
 
 from churnml.config import Affected, CalendarTable, Params, affected_problems
 from churnml.errors import ConfigError, did_you_mean
-from churnml.flow.deliver import campaign_plan, contact_data
+from churnml.flow.deliver import contact_data
 from churnml.flow.other_lists import write_affected
+from churnml.flow.plan import campaign_plan
 from churnml.histories.store import open_history
 from churnml.parquet import read_parquet
 
