@@ -37,6 +37,7 @@ CONTACTS = pa.table(
         "consent_phone": ["Yes" if i % 7 else "opted out" for i in range(N)],
     }
 )
+ABOUT = "About this list \xb7 \u540d\u5355\u8bf4\u660e"
 FILES = {"contact.csv", "contact.xlsx", "excluded.csv", "holdout.csv", "index.html"}
 
 
@@ -103,13 +104,13 @@ def test_excluded_have_their_reason_and_refusals_nothing_more(folder: Path) -> N
 
 def test_workbook_holds_the_same_list_as_typed_cells(folder: Path) -> None:
     book = openpyxl.load_workbook(folder / "contact.xlsx")
-    assert book.sheetnames == ["About this list", "Contact"]
+    assert book.sheetnames == [ABOUT, "Contact", "\u8054\u7cfb\u540d\u5355"]
     sheet = book["Contact"]
     assert [c.value for c in sheet[1]] == list(rows(folder / "contact.csv")[0])
     assert sheet.max_row == 21
     assert sheet["C2"].value == "=cmd|' /C calc'!A0"
     assert not [c for row in sheet.iter_rows() for c in row if c.data_type == "f" or c.hyperlink]
-    about = " ".join(str(c.value) for row in book["About this list"].iter_rows() for c in row if c.value)
+    about = " ".join(str(c.value) for row in book[ABOUT].iter_rows() for c in row if c.value)
     assert "probability of leaving" in about
     assert "EUR 10.00 per contact" in about
 
@@ -152,7 +153,7 @@ def test_ids_alone_say_that_consent_must_be_checked(tmp_path: Path) -> None:
     manifest = write_lists(decide(SCORES, None, plan=PLAN), tmp_path / "x")
     assert manifest["consent"]["mode"] == "elsewhere"
     assert "consent must be checked" in manifest["consent"]["meaning"]
-    about = openpyxl.load_workbook(tmp_path / "x" / "contact.xlsx")["About this list"]
+    about = openpyxl.load_workbook(tmp_path / "x" / "contact.xlsx")[ABOUT]
     assert any("consent must be checked" in str(c.value) for row in about.iter_rows() for c in row)
     assert "consent must be checked" in (tmp_path / "x" / "index.html").read_text("utf-8")
     listed = rows(tmp_path / "x" / "contact.csv")
@@ -185,7 +186,10 @@ def test_chinese_list(tmp_path: Path) -> None:
         first["\u539f\u56e0 1"]
         == "\u5df2\u6709 61 \u5929\u672a\u4e0b\u5355\uff0c\u901a\u5e38\u6bcf 14 \u5929\u4e00\u6b21"
     )
-    assert openpyxl.load_workbook(tmp_path / "x" / "contact.xlsx").sheetnames[0] == "\u540d\u5355\u8bf4\u660e"
+    assert openpyxl.load_workbook(tmp_path / "x" / "contact.xlsx").sheetnames[:2] == [
+        "\u540d\u5355\u8bf4\u660e \xb7 About this list",
+        "\u8054\u7cfb\u540d\u5355",
+    ]
 
 
 def test_refused_list_leaves_nothing_and_keeps_the_old_one(tmp_path: Path) -> None:

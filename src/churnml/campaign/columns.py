@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -68,8 +68,10 @@ _OF_VALUE = ("value_tier", "clv", "value_at_risk", "expected_gain")
 _WITHOUT_FIGURES = ("objected", "no_consent", "no_consent_recorded")
 
 
-def file_table(decisions: Decisions, decision: str, columns: Mapping[str, str]) -> pa.Table:
-    """Return the rows of one file, in words of the campaign's language and rounded for reading.
+def file_table(
+    decisions: Decisions, decision: str, columns: Mapping[str, str], *, language: str | None = None
+) -> pa.Table:
+    """Return the rows of one file, in words of a language and rounded for reading.
 
     Parameters
     ----------
@@ -79,27 +81,30 @@ def file_table(decisions: Decisions, decision: str, columns: Mapping[str, str]) 
     columns : mapping of str to str
         Column -> kind; a column that the decisions do not have is left out, and what speaks of value where no value
         is known.
+    language : str, optional
+        Default: the campaign's.
 
     Returns
     -------
     Table
     """
+    language = language or decisions.plan.language
     rows = decisions.of(decision)
     silent = pc.is_in(pc.fill_null(rows["exclusion"], ""), value_set=pa.array(_WITHOUT_FIGURES))
     found = {}
     for name, kind in columns.items():
-        column = _column(decisions, rows, name)
+        column = _column(decisions, rows, name, language)
         if column is None or (decisions.ranking == "probability" and name in _OF_VALUE):
             continue
         if kind in _DECIMALS:
             column = pc.round(column, _DECIMALS[kind])
         if decision == "excluded" and name in {"risk_band", "value_at_risk", "expected_gain"}:
             column = pc.if_else(silent, None, column)
-        found[name] = worded(column, _WORDED[name], decisions.plan.language) if name in _WORDED else column
+        found[name] = worded(column, _WORDED[name], language) if name in _WORDED else column
     return pa.table(found)
 
 
-def _column(decisions: Decisions, rows: pa.Table, name: str) -> pa.ChunkedArray | pa.Array | None:
+def _column(decisions: Decisions, rows: pa.Table, name: str, language: str) -> pa.ChunkedArray | pa.Array | None:
     """Return a column of a file as the decisions hold it; None where they do not."""
     constants = {
         "campaign": decisions.plan.name,
@@ -109,7 +114,7 @@ def _column(decisions: Decisions, rows: pa.Table, name: str) -> pa.ChunkedArray 
     if name in constants:
         return pa.repeat(pa.scalar(constants[name], pa.string()), rows.num_rows)
     if name.startswith("reason_") and name != "reason_code":
-        return reason_sentences(rows[name], decisions.plan.language)
+        return reason_sentences(rows[name], language)
     stored = {"group": "decision", "reason": "exclusion", "reason_code": "exclusion"}.get(name, name)
     return rows[stored] if stored in rows.column_names else None
 
@@ -122,9 +127,9 @@ def worded(column: pa.ChunkedArray | pa.Array, family: str, language: str) -> pa
     return pa.array(texts, pa.string()).take(pc.index_in(codes, value_set=pa.array(distinct, pa.string())))
 
 
-def headers(names: list[str], decisions: Decisions) -> dict[str, str]:
-    """Return the header of each column in the campaign's language."""
+def headers(names: Sequence[str], decisions: Decisions, *, language: str | None = None) -> dict[str, str]:
+    """Return the header of each column in a language, by default the campaign's."""
     plan = decisions.plan
-    texts = {name: words(f"column.{name}", plan.language, currency=plan.currency) for name in names}
+    texts = {name: words(f"column.{name}", language or plan.language, currency=plan.currency) for name in names}
     # Without a declared currency its brackets would stand empty.
     return {name: text.replace(" ()", "").replace("\uff08\uff09", "") for name, text in texts.items()}

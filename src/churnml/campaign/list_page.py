@@ -1,114 +1,147 @@
-"""What a list says about itself: the page beside it, and the first sheet of its workbook."""
+"""What a list says about itself: the page beside it, and the first sheet of its workbook, in every language."""
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from churnml.campaign.columns import CONTACT, headers
+from churnml.campaign.columns import headers
 from churnml.campaign.targeting import EXCLUSIONS, Decisions
-from churnml.exports.page import Block, Paragraph, Section, Table, Tiles, render_page
+from churnml.exports.listing import Listing
+from churnml.exports.page import Block, Paragraph, Rows, Section, Table, Tiles, View, render_views
 from churnml.exports.workbook import Explanation
-from churnml.wording import figure, words
+from churnml.wording import figure, languages_from, words
 
-__all__ = ["explanation", "list_page"]
+__all__ = ["column_meaning", "explanation", "list_page", "listed_total"]
 
-_TOP_ROWS = 20
-_KEPT_TOGETHER = ("risk_band", "channel")
-_TOP_COLUMNS = ("rank", "customer_id", "risk_band", "p_churn", "value_at_risk", "expected_gain", "channel", "reason_1")
+GROUPS = ("segment", "risk_band", "value_tier", "channel", "action", "cause", "team", "owner", "language")
+"""Columns of texts that a page can filter and group by."""
 
 
-def explanation(decisions: Decisions, names: list[str]) -> Explanation:
-    """Return the first sheet of the workbook: what the list is, how it is ranked, what each column means."""
-    plan, language = decisions.plan, decisions.plan.language
-    titles = headers(names, decisions)
-    columns = [(titles[name], _meaning(name, decisions)) for name in names]
+def explanation(decisions: Decisions, names: Sequence[str]) -> Explanation:
+    """Return the first sheet of the workbook: what the list is, how it is ranked, what each column means.
+
+    It is told in the campaign's language, and beside it in the other one.
+    """
+    first, other = languages_from(decisions.plan.language)
+    return _explanation(decisions, names, first, also=_explanation(decisions, names, other))
+
+
+def _explanation(
+    decisions: Decisions, names: Sequence[str], language: str, *, also: Explanation | None = None
+) -> Explanation:
+    titles = headers(names, decisions, language=language)
     blocks = [
-        (words("list.what", language), [("", _what(decisions))]),
+        (words("list.what", language), [("", _what(decisions, language))]),
         (
             words("list.ranked", language),
-            [("", _ranked(decisions)), (words("list.bands", language), _bands(decisions))],
+            [("", _ranked(decisions, language)), (words("list.bands", language), _bands(decisions, language))],
         ),
-        (words("list.consent", language), [("", _consent(decisions))]),
-        (words("list.holdout", language), [("", _holdout(decisions))]),
-        (words("list.columns", language), columns),
-        (words("list.version", language), _facts(decisions)),
+        (words("list.consent", language), [("", _consent(decisions, language))]),
+        (words("list.holdout", language), [("", _holdout(decisions, language))]),
+        (words("list.columns", language), [(titles[n], column_meaning(n, decisions, language)) for n in names]),
+        (words("list.version", language), _facts(decisions, language)),
     ]
-    heading = words("list.title", language, campaign=plan.name)
-    return Explanation(words("list.about_sheet", language), heading, blocks)
+    heading = words("list.title", language, campaign=decisions.plan.name)
+    return Explanation(words("list.about_sheet", language), heading, blocks, also)
 
 
-def list_page(decisions: Decisions, listed: pa.Table) -> bytes:
-    """Return a self-contained page: the campaign in figures, the top of the list by id, and who was left out.
+def list_page(decisions: Decisions, listing: Listing, *, further: Sequence[tuple[str, Sequence[Block]]] = ()) -> bytes:
+    """Return a self-contained page in both languages: the campaign in figures, its list, and who was left out.
 
     Parameters
     ----------
     decisions : Decisions
-    listed : Table
-        Rows of the contact file; contact details are not shown.
+    listing : Listing
+        Rows of the contact file; its columns say what is shown.
+    further : sequence of (str, blocks)
+        Sections about something else, in the language named first.
     """
-    language = decisions.plan.language
+    rows = Rows("contact", listing, measures=("value_at_risk", "expected_gain"), groups=GROUPS)
+    languages = languages_from(decisions.plan.language)
+    views = [_view(decisions, rows, language, [b for each, b in further if each == language]) for language in languages]
+    return render_views(views)
+
+
+def _view(decisions: Decisions, rows: Rows, language: str, further: Sequence[Sequence[Block]]) -> View:
     n = {name: decisions.of(name).num_rows for name in ("contact", "holdout", "excluded")}
     tone = "note" if decisions.consent_mode == "recorded" else "warning"
-    consent = Paragraph(_consent(decisions), tone)
-    rules = [_ranked(decisions), _bands(decisions), _holdout(decisions)]
+    consent = Paragraph(_consent(decisions, language), tone)
+    rules = [_ranked(decisions, language), _bands(decisions, language), _holdout(decisions, language)]
+    listed: list[Block] = [Paragraph(words("list.rows_text", language), "note"), rows]
+    if not n["contact"]:
+        listed = [Paragraph(words("list.nobody", language), "warning")]
+    summary = [_tiles(decisions, n, language), *_no_value(decisions, language), consent]
     sections = [
-        Section(words("list.summary", language), [_tiles(decisions, n), *_no_value(decisions), consent]),
-        Section(words("list.top", language), _top(decisions, listed)),
-        Section(words("list.why_excluded", language), [_excluded(decisions, n["excluded"])]),
+        Section(words("list.summary", language), summary),
+        Section(words("list.rows", language), listed),
+        *_not_fitted(decisions, language),
+        *(Section("", blocks) for blocks in further),
+        Section(words("list.why_excluded", language), [_excluded(decisions, n["excluded"], language)]),
         Section(words("list.ranked", language), [Paragraph(text) for text in rules]),
-        Section(words("list.facts", language), [Table(("", ""), _facts(decisions))]),
+        Section(words("list.facts", language), [Table(("", ""), _facts(decisions, language))]),
     ]
     title = words("list.title", language, campaign=decisions.plan.name)
-    return render_page(title, language, sections, lead=_what(decisions))
+    return View(title, language, sections, lead=_what(decisions, language))
 
 
-def _tiles(decisions: Decisions, n: dict[str, int]) -> Tiles:
+def column_meaning(name: str, decisions: Decisions, language: str) -> str:
+    """Return what a column of the list means."""
+    key = "list.rank_probability" if (name, decisions.ranking) == ("rank", "probability") else f"column_meaning.{name}"
+    return words(key, language)
+
+
+def _tiles(decisions: Decisions, n: dict[str, int], language: str) -> Tiles:
     plan = decisions.plan
-    counts = [(words(f"list.n_{name}", plan.language), figure(n[name], "whole", plan.language)) for name in n]
-    cost = (words("list.total_cost", plan.language), _money(plan.cost * n["contact"], decisions))
+    counts = [(words(f"list.n_{name}", language), figure(n[name], "whole", language)) for name in n]
+    cost = (words("list.total_cost", language), _money(plan.cost * n["contact"], decisions, language))
     if decisions.ranking == "probability":
-        kept = figure(plan.effect * decisions.total("p_churn"), "rate", plan.language)
-        return Tiles([*counts, (words("list.total_kept", plan.language), kept), cost])
-    gain, at_risk = (_money(decisions.total(name), decisions) for name in ("expected_gain", "value_at_risk"))
+        kept = figure(plan.effect * decisions.total("p_churn"), "rate", language)
+        return Tiles([*counts, (words("list.total_kept", language), kept), cost])
+    gain, at_risk = (
+        _money(listed_total(decisions, name), decisions, language) for name in ("expected_gain", "value_at_risk")
+    )
     told = [("total_gain", gain), ("total_value_at_risk", at_risk)]
-    return Tiles([*counts, cost, *((words(f"list.{key}", plan.language), text) for key, text in told)])
+    return Tiles([*counts, cost, *((words(f"list.{key}", language), text) for key, text in told)])
 
 
-def _no_value(decisions: Decisions) -> list[Block]:
+def listed_total(decisions: Decisions, name: str) -> float:
+    """Return the sum of an amount over the contacts as the files show it: whoever adds up the rows gets the same."""
+    return float(pc.sum(pc.round(decisions.of("contact")[name], 2)).as_py() or 0.0)
+
+
+def _no_value(decisions: Decisions, language: str) -> list[Block]:
     if decisions.ranking == "expected_gain":
         return []
-    return [Paragraph(words("list.no_value", decisions.plan.language), "warning")]
+    return [Paragraph(words("list.no_value", language), "warning")]
 
 
-def _meaning(name: str, decisions: Decisions) -> str:
-    key = "list.rank_probability" if (name, decisions.ranking) == ("rank", "probability") else f"column_meaning.{name}"
-    return words(key, decisions.plan.language)
+def _not_fitted(decisions: Decisions, language: str) -> list[Section]:
+    """Return what would have been worth a contact and did not fit the limits, with its number and value."""
+    left = decisions.of("excluded")
+    rows = []
+    for reason in (name for name in EXCLUSIONS if name.startswith("over_")):
+        over = left.filter(pc.equal(pc.fill_null(left["exclusion"], ""), reason))
+        if over.num_rows:
+            sums = [_sum(over, name, decisions, language) for name in ("value_at_risk", "expected_gain")]
+            rows.append((words(f"exclusion.{reason}", language), figure(over.num_rows, "whole", language), *sums))
+    if not rows:
+        return []
+    titles = [words("column.reason", language), words("list.n_customers", language)]
+    titles += headers(["value_at_risk", "expected_gain"], decisions, language=language).values()
+    table = Table(titles, rows, figures=frozenset({1, 2, 3}))
+    return [Section(words("list.not_fitted", language), [Paragraph(words("list.not_fitted_text", language)), table])]
 
 
-def _top(decisions: Decisions, listed: pa.Table) -> list[Block]:
-    language = decisions.plan.language
-    if not listed.num_rows:
-        return [Paragraph(words("list.nobody", language), "warning")]
-    names = [name for name in _TOP_COLUMNS if name in listed.column_names]
-    rows = listed.select(names).slice(0, _TOP_ROWS).to_pylist()
-    kinds = {name: "number" if CONTACT[name] == "money" else CONTACT[name] for name in names}
-    table = Table(
-        headers=list(headers(names, decisions).values()),
-        rows=[[_cell(name, row[name], kind, language) for name, kind in kinds.items()] for row in rows],
-        figures=frozenset(at for at, kind in enumerate(kinds.values()) if kind != "text"),
-    )
-    return [Paragraph(words("list.top_text", language, n=len(rows)), "note"), table]
+def _sum(rows: pa.Table, name: str, decisions: Decisions, language: str) -> str:
+    value = None if decisions.ranking == "probability" else pc.sum(rows[name]).as_py()
+    return figure(value, "number", language)
 
 
-def _cell(name: str, value: object, kind: str, language: str) -> str:
-    text = figure(value, kind, language)
-    return text.replace(" ", "\N{NO-BREAK SPACE}") if name in _KEPT_TOGETHER else text
-
-
-def _excluded(decisions: Decisions, n_excluded: int) -> Table:
-    language = decisions.plan.language
+def _excluded(decisions: Decisions, n_excluded: int, language: str) -> Table:
     counts = Counter(decisions.of("excluded")["exclusion"].to_pylist())
     rows = [
         (
@@ -123,39 +156,38 @@ def _excluded(decisions: Decisions, n_excluded: int) -> Table:
     return Table(titles, rows, figures=frozenset({1, 2}))
 
 
-def _facts(decisions: Decisions) -> list[tuple[str, str]]:
+def _facts(decisions: Decisions, language: str) -> list[tuple[str, str]]:
     plan = decisions.plan
     return [
-        (words("list.as_of", plan.language), figure(decisions.as_of, "date", plan.language)),
-        (words("column.campaign", plan.language), plan.name),
-        (words("column.model_version", plan.language), decisions.model_version),
-        (words("column.policy_version", plan.language), plan.policy_version),
+        (words("list.as_of", language), figure(decisions.as_of, "date", language)),
+        (words("column.campaign", language), plan.name),
+        (words("column.model_version", language), decisions.model_version),
+        (words("column.policy_version", language), plan.policy_version),
     ]
 
 
-def _what(decisions: Decisions) -> str:
-    plan = decisions.plan
-    return words("list.what_text", plan.language, campaign=plan.name, as_of=decisions.as_of)
+def _what(decisions: Decisions, language: str) -> str:
+    return words("list.what_text", language, campaign=decisions.plan.name, as_of=decisions.as_of)
 
 
-def _ranked(decisions: Decisions) -> str:
+def _ranked(decisions: Decisions, language: str) -> str:
     plan = decisions.plan
     key = "list.ranked_text" if decisions.ranking == "expected_gain" else "list.ranked_text_probability"
-    return words(key, plan.language, effect=plan.effect, cost=plan.cost, currency=plan.currency)
+    return words(key, language, effect=plan.effect, cost=plan.cost, currency=plan.currency)
 
 
-def _bands(decisions: Decisions) -> str:
+def _bands(decisions: Decisions, language: str) -> str:
     medium, high, very_high = decisions.plan.risk_bands
-    return words("list.bands_text", decisions.plan.language, medium=medium, high=high, very_high=very_high)
+    return words("list.bands_text", language, medium=medium, high=high, very_high=very_high)
 
 
-def _holdout(decisions: Decisions) -> str:
-    return words("list.holdout_text", decisions.plan.language, share=decisions.plan.holdout_share)
+def _holdout(decisions: Decisions, language: str) -> str:
+    return words("list.holdout_text", language, share=decisions.plan.holdout_share)
 
 
-def _consent(decisions: Decisions) -> str:
-    return words(f"list.consent_{decisions.consent_mode}", decisions.plan.language)
+def _consent(decisions: Decisions, language: str) -> str:
+    return words(f"list.consent_{decisions.consent_mode}", language)
 
 
-def _money(value: float, decisions: Decisions) -> str:
-    return figure(value, "money", decisions.plan.language, currency=decisions.plan.currency)
+def _money(value: float, decisions: Decisions, language: str) -> str:
+    return figure(value, "money", language, currency=decisions.plan.currency)

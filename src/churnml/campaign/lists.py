@@ -6,15 +6,15 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-
 from churnml.campaign.columns import CONTACT, EXCLUDED, HOLDOUT, file_table, headers
-from churnml.campaign.list_page import explanation, list_page
+from churnml.campaign.list_page import explanation, list_page, listed_total
+from churnml.campaign.listings import contact_listing
 from churnml.campaign.targeting import EXCLUSIONS, Decisions, decide
+from churnml.exports.listing import Listing, sheets_of
 from churnml.exports.tables import write_csv
-from churnml.exports.workbook import MAX_ROWS, Sheet, SheetColumn, write_workbook
+from churnml.exports.workbook import MAX_ROWS, write_workbook
 from churnml.storage import digest_file, new_folder, write_bytes, write_json
-from churnml.wording import words
+from churnml.wording import LANGUAGES, languages_from, words
 
 __all__ = ["Decisions", "decide", "write_lists"]
 
@@ -51,29 +51,25 @@ def write_lists(decisions: Decisions, folder: Path, *, config_digest: str = "") 
         "holdout.csv": file_table(decisions, "holdout", HOLDOUT),
         "excluded.csv": file_table(decisions, "excluded", EXCLUDED),
     }
+    first, *others = languages_from(decisions.plan.language)
     contacts = tables["contact.csv"]
+    told = {first: contacts} | {each: file_table(decisions, "contact", CONTACT, language=each) for each in others}
+    listing = contact_listing(decisions, told, CONTACT)
     with new_folder(folder) as temp:
         for name, table in tables.items():
             write_csv(table, temp / name, headers=headers(table.column_names, decisions), bom=True)
-        _write_workbook(decisions, contacts, temp / "contact.xlsx")
-        write_bytes(list_page(decisions, contacts), temp / "index.html")
+        _write_workbook(decisions, listing, temp / "contact.xlsx")
+        write_bytes(list_page(decisions, listing), temp / "index.html")
         rows = {name: table.num_rows for name, table in tables.items()} | {"contact.xlsx": contacts.num_rows}
         manifest = _manifest(decisions, temp, rows, config_digest)
         write_json(manifest, temp / "manifest.json")
     return manifest
 
 
-def _write_workbook(decisions: Decisions, contacts: pa.Table, path: Path) -> None:
-    names = contacts.column_names
-    titles = headers(names, decisions)
-    columns = [SheetColumn(name, titles[name], CONTACT[name]) for name in names]
-    title = words("list.contact_sheet", decisions.plan.language)
-    # Longer lists go on in further sheets.
-    starts = range(0, max(contacts.num_rows, 1), MAX_ROWS)
-    sheets = [
-        Sheet(f"{title} {number}" if len(starts) > 1 else title, contacts.slice(start, MAX_ROWS), columns)
-        for number, start in enumerate(starts, start=1)
-    ]
+def _write_workbook(decisions: Decisions, listing: Listing, path: Path) -> None:
+    names = [column.name for column in listing.columns]
+    titles = {language: words("list.contact_sheet", language) for language in LANGUAGES}
+    sheets = sheets_of(listing, titles, frozen=2, max_rows=MAX_ROWS)
     write_workbook(path, sheets, explanation=explanation(decisions, names), made=decisions.as_of)
 
 
@@ -97,7 +93,7 @@ def _manifest(decisions: Decisions, folder: Path, rows: dict[str, int], config_d
             "capacity": plan.capacity,
             "budget": plan.budget,
             "contacts_cost": plan.cost * counts["contact"],
-            "contacts_expected_gain": decisions.total("expected_gain")
+            "contacts_expected_gain": listed_total(decisions, "expected_gain")
             if decisions.ranking == "expected_gain"
             else None,
             "contacts_expected_kept": plan.effect * decisions.total("p_churn"),

@@ -1,7 +1,9 @@
-"""Self-contained pages: escaped throughout, no script, no request, readable offline and on paper."""
+"""Self-contained pages: escaped throughout, no request, readable offline and on paper; a script only for long lists."""
 
 from __future__ import annotations
 
+import base64
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -11,12 +13,14 @@ from typing import ClassVar
 import jinja2
 
 from churnml.exports.charts import Chart
-from churnml.wording import words
+from churnml.exports.rows import Rows, json_for_script, rows_data
+from churnml.wording import LANGUAGES, words
 
 __all__ = [
     "LANGUAGE_CODES",
     "Block",
     "Paragraph",
+    "Rows",
     "Section",
     "Table",
     "Tiles",
@@ -77,7 +81,7 @@ class Table:
     caption: str = ""
 
 
-Block = Paragraph | Tiles | Table | Chart
+Block = Paragraph | Tiles | Table | Chart | Rows
 """What a section is made of; charts stand together below the rest."""
 
 
@@ -129,9 +133,21 @@ def render_page(title: str, language: str, sections: Sequence[Section], *, lead:
 def render_views(views: Sequence[View]) -> bytes:
     """Return one page that holds the same content in several languages, the first one shown, with a switch.
 
-    The switch is plain CSS, so it works under a policy without scripts; printing shows the language chosen.
+    The switch is plain CSS, so it works under a policy without scripts; printing shows the language chosen. Where there
+    are :class:`~churnml.exports.rows.Rows`, the policy names by digest the one script that shows them; what they hold
+    reaches it as JSON.
     """
-    return template("page.html.j2").render(views=views).encode() + b"\n"
+    lists = {b.name: b for view in views for section in view.sections for b in section.blocks if isinstance(b, Rows)}
+    script = resource("rows.js") if lists else ""
+    page = template("page.html.j2").render(
+        views=views,
+        lists={name: json_for_script(rows_data(rows)) for name, rows in lists.items()},
+        style=resource("rows.css") if lists else "",
+        no_script={language: words("rows.no_script", language) for language in LANGUAGES},
+        script=script,
+        digest=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+    )
+    return page.encode() + b"\n"
 
 
 def resource(name: str) -> str:

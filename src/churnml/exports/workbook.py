@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -34,8 +35,12 @@ _FORMATS = {
     "money": "#,##0.00",
     "date": "yyyy-mm-dd",
 }
-_WIDTHS = {"whole": 8, "number": 12, "percent": 12, "money": 14, "date": 12}
-_WIDEST = 60
+_WIDTHS = {"whole": 8, "number": 12, "percent": 12, "money": 16, "date": 12}
+_WIDEST = 44
+"""Longer texts are wrapped."""
+_UNPRINTABLE = "\ufffe\uffff"
+"""Characters that no XML file may hold, escaped or not."""
+_AS_REPLACEMENT = {ord(letter): "\N{REPLACEMENT CHARACTER}" for letter in _UNPRINTABLE}
 _BATCH_ROWS = 16_384
 
 
@@ -51,29 +56,53 @@ class SheetColumn:
         What the header says.
     kind : str
         ``text``, ``whole``, ``number``, ``percent``, ``money`` or ``date``.
+    currency : str, optional
+        ISO code that stands before amounts of money.
     """
 
     name: str
     header: str
     kind: str = "text"
+    currency: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
-    """One sheet of rows: its tab's title, its table, its columns in order."""
+    """One sheet of rows.
+
+    Parameters
+    ----------
+    title : str
+        Of its tab.
+    table : Table
+    columns : sequence of SheetColumn
+        In order; further columns of the table are left out.
+    frozen : int, optional
+        First columns that stay in view beside the header.
+    """
 
     title: str
     table: pa.Table
     columns: Sequence[SheetColumn]
+    frozen: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """The first sheet: a heading, then blocks of a title with (term, text) lines."""
+    """The first sheet: a heading, then blocks of a title with (term, text) lines.
+
+    Parameters
+    ----------
+    tab, heading : str
+    blocks : sequence
+    also : Explanation, optional
+        The same in another language, line for line: it stands beside the first.
+    """
 
     tab: str
     heading: str
     blocks: Sequence[tuple[str, Sequence[tuple[str, str]]]]
+    also: Explanation | None = None
 
 
 def write_workbook(path: Path, sheets: Sequence[Sheet], *, explanation: Explanation | None = None, made: date) -> None:
@@ -141,34 +170,52 @@ def _count_too_long(values: pa.ChunkedArray) -> int:
 
 
 def _explain(book: xlsxwriter.Workbook, explanation: Explanation) -> None:
-    sheet = book.add_worksheet(explanation.tab)
+    also = explanation.also
+    sheet = book.add_worksheet(explanation.tab if also is None else f"{explanation.tab} \N{MIDDLE DOT} {also.tab}")
+    sheet.hide_gridlines(2)
+    _explain_in(book, sheet, explanation, 0, width=100 if also is None else 70)
+    if also is not None:
+        _explain_in(book, sheet, also, 2, width=70)
+    sheet.set_landscape()
+    _print_setup(sheet)
+
+
+def _explain_in(
+    book: xlsxwriter.Workbook, sheet: Worksheet, explanation: Explanation, column: int, *, width: int
+) -> None:
     heading, title = book.add_format({"bold": True, "font_size": 16}), book.add_format({"bold": True, "font_size": 12})
     term, text = book.add_format({"valign": "top"}), book.add_format({"text_wrap": True, "valign": "top"})
-    sheet.set_column(0, 0, 26)
-    sheet.set_column(1, 1, 100)
-    sheet.hide_gridlines(2)
-    sheet.write_string(0, 0, explanation.heading, heading)
+    sheet.set_column(column, column, 26)
+    sheet.set_column(column + 1, column + 1, width)
+    sheet.write_string(0, column, explanation.heading, heading)
     row = 2
     for name, lines in explanation.blocks:
-        sheet.write_string(row, 0, name, title)
+        sheet.write_string(row, column, name, title)
         for left, right in lines:
             row += 1
-            sheet.write_string(row, 0, left, term)
-            sheet.write_string(row, 1, right, text)
+            sheet.write_string(row, column, left, term)
+            sheet.write_string(row, column + 1, right, text)
         row += 2
+
+
+def _print_setup(sheet: Worksheet) -> None:
+    sheet.set_paper(9)  # A4
+    sheet.set_margins(left=0.4, right=0.4, top=0.5, bottom=0.6)
+    sheet.fit_to_pages(1, 0)
+    sheet.set_footer("&L&A&R&P / &N")
 
 
 def _fill(book: xlsxwriter.Workbook, sheet: Sheet) -> None:
     target = book.add_worksheet(sheet.title)
     head = book.add_format({"bold": True, "bg_color": "#E8EDF2", "bottom": 1, "text_wrap": True, "valign": "top"})
-    formats = [book.add_format({"num_format": _FORMATS[column.kind]}) for column in sheet.columns]
+    formats = [_format(book, column, sheet.table[column.name]) for column in sheet.columns]
     for at, column in enumerate(sheet.columns):
         target.set_column(at, at, _width(sheet.table[column.name], column))
         target.write_string(0, at, column.header, head)
-    target.freeze_panes(1, 0)
+    target.freeze_panes(1, sheet.frozen)
     target.autofilter(0, 0, max(sheet.table.num_rows, 1), len(sheet.columns) - 1)
     target.set_landscape()
-    target.fit_to_pages(1, 0)
+    _print_setup(target)
     target.repeat_rows(0)
     writers = [_writer(target, at, column.kind, formats[at]) for at, column in enumerate(sheet.columns)]
     row = 0
@@ -179,12 +226,22 @@ def _fill(book: xlsxwriter.Workbook, sheet: Sheet) -> None:
                 write(row, cell)
 
 
+def _format(book: xlsxwriter.Workbook, column: SheetColumn, values: pa.ChunkedArray) -> Format:
+    """Return how the cells of a column look."""
+    form: dict[str, Any] = {"num_format": _FORMATS[column.kind], "valign": "top"}
+    if column.kind == "money" and re.fullmatch("[A-Z]{3}", column.currency):
+        form["num_format"] = f"[${column.currency}] {form['num_format']}"
+    if column.kind == "text" and _width(values, column) >= _WIDEST:
+        form["text_wrap"] = True
+    return book.add_format(form)
+
+
 def _writer(target: Worksheet, at: int, kind: str, form: Format) -> Callable[[int, Any], None]:
     """Return what writes one cell of a column as its kind; a missing value leaves the cell empty."""
 
     def text(row: int, cell: str | None) -> None:
         if cell:
-            target.write_string(row, at, cell, form)
+            target.write_string(row, at, cell.translate(_AS_REPLACEMENT), form)
 
     def number(row: int, cell: float | None) -> None:
         if cell is not None and cell == cell:
