@@ -172,26 +172,49 @@ def score(
 
 
 @app.command()
+def compare(
+    model: Annotated[str, typer.Argument(help="churn or clv.")] = "churn",
+    champion: Annotated[str, typer.Option(help="Alias or version.")] = "champion",
+    challenger: Annotated[str, typer.Option(help="Alias or version.")] = "challenger",
+    params: Annotated[Path, typer.Option(help="Parameter file.")] = PARAMS,
+) -> None:
+    """Compare two versions of a model on customers and dates that neither had learned from; exit code 5 if no gain."""
+
+    def work() -> int:
+        from churnml.config import load_params
+        from churnml.flow.promote import compared
+
+        found = compared(load_params(params), params.resolve().parent, model, champion=champion, challenger=challenger)
+        for reason in found["verdict"]["reasons"]:
+            _say(reason["en"])
+        is_better = bool(found["verdict"]["ok"])
+        _say("The challenger may take the champion's place." if is_better else "The champion stays.")
+        _say(f"reports/compare_{model}.html shows every figure.")
+        return 0 if is_better else 5
+
+    _leave(work)
+
+
+@app.command()
 def promote(
     model: Annotated[str, typer.Argument(help="churn or clv.")],
     version: Annotated[int | None, typer.Option(help="Version; default: the challenger.")] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Promote all the same; needs --why, and leaves a trace.")
+    ] = False,
+    why: Annotated[str, typer.Option(help="Why, in a sentence; kept with the version.")] = "",
+    params: Annotated[Path, typer.Option(help="Parameter file.")] = PARAMS,
 ) -> None:
-    """Make a version the champion, if it passed its gate."""
+    """Make a version the champion, if it passed its gate and is better than the champion beyond noise."""
 
     def work() -> int:
-        from churnml import tracking
-        from churnml.errors import ModelError
+        from datetime import UTC, datetime
 
-        alias = None if version is not None else "challenger"
-        number, gate = tracking.gate_of(Path.cwd(), model, alias=alias, version=version)
-        if gate != "passed":
-            raise ModelError(
-                f"version {number} of {model} did not pass its gate{gate.removeprefix('failed').rstrip('.')}",
-                rule="model.gate",
-                next_step="See reports/evaluation.html; train another one.",
-            )
-        tracking.set_alias(Path.cwd(), model, "champion", number)
-        _say(f"{model}: version {number} is the champion.")
+        from churnml.flow.promote import promote as make_champion
+
+        at = datetime.now(UTC).isoformat(timespec="seconds")
+        done = make_champion(params, model, version=version, force=force, why=why, at=at)
+        _say(f"{model}: version {done['version']} is the champion{' by force' if done['forced'] else ''}.")
         return 0
 
     _leave(work)

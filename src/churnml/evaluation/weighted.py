@@ -24,6 +24,7 @@ __all__ = [
     "on_rows",
     "ratio",
     "roc_auc",
+    "taken",
 ]
 
 Floats = npt.NDArray[np.float64]
@@ -85,6 +86,19 @@ def lift(y: Floats, p: Floats, *, fraction: float) -> Job:
     def job(weights: Floats) -> Floats:
         size = weights.sum(axis=1)
         return found(weights) * _divide(size, np.floor(fraction * size + 1e-9))
+
+    return job
+
+
+def taken(amount: Floats, score: Floats, *, fraction: float) -> Job:
+    """Return the job of the mean amount per customer contacted, highest score first; ties share the places left."""
+    ranked = _Ranked.of(-score)
+
+    def job(weights: Floats) -> Floats:
+        size, found = (np.cumsum(part, axis=1) for part in ranked.steps(weights, amount))
+        places = np.floor(fraction * size[:, -1] + 1e-9)
+        top = np.array([_at(n, of_size, of_found) for n, of_size, of_found in zip(places, size, found, strict=True)])
+        return _divide(top, places)
 
     return job
 

@@ -9,7 +9,18 @@ from churnml.exports.evaluation_figures import OWN, Figures, cell, fact, label, 
 from churnml.exports.page import Paragraph, Table
 from churnml.wording import MISSING, figure, has_words, words
 
-__all__ = ["added", "agreement", "beside", "best_first", "calibration", "lead_time", "slices", "weights"]
+__all__ = [
+    "added",
+    "agreement",
+    "beside",
+    "best_first",
+    "calibration",
+    "lead_time",
+    "slice_by",
+    "slice_group",
+    "slices",
+    "weights",
+]
 
 _BESIDE = {
     "churn": ("capture", "profit_per_contact", "log_loss"),
@@ -135,7 +146,7 @@ def slices(
         if by != last:
             # What customers are parted by heads its groups: a column of its own would push the figures off a phone.
             bold.add((len(rows), 0))
-            rows.append([_by(by, language), "", "", "", ""])
+            rows.append([slice_by(by, language), "", "", "", ""])
         rows.append(_slice(task, part, metric, language))
         last = by
     keys = ("slice_group", "n_customers", f"rate_{task}")
@@ -151,7 +162,7 @@ def slices(
     if few is not None:
         yield Paragraph(words("evaluation.slices_note", language, few=few), "note")
     if hidden:
-        named = [(_by(by, language), n) for by, n in hidden.items()]
+        named = [(slice_by(by, language), n) for by, n in hidden.items()]
         told = SEPARATOR[language].join(words("evaluation.hidden_of", language, count=n, by=by) for by, n in named)
         yield Paragraph(words("evaluation.hidden_groups", language, text=told), "note")
 
@@ -159,7 +170,7 @@ def slices(
 def _slice(task: str, part: Figures, metric: str, language: str) -> list[str]:
     rate = figure(part.get("mean_outcome"), "percent" if task == "churn" else "number", language)
     known = [
-        _group(str(part["by"]), str(part["group"]), language),
+        slice_group(str(part["by"]), str(part["group"]), language),
         figure(part.get("n_customers"), "whole", language),
         rate,
     ]
@@ -168,11 +179,13 @@ def _slice(task: str, part: Figures, metric: str, language: str) -> list[str]:
     return [*known, cell(metric, part, language), cell("total_ratio", part, language)]
 
 
-def _by(by: str, language: str) -> str:
+def slice_by(by: str, language: str) -> str:
+    """Return what customers are parted by, in words."""
     return label("slice", by, language) if has_words(f"slice.{by}") else by.replace("_", " ")
 
 
-def _group(by: str, name: str, language: str) -> str:
+def slice_group(by: str, name: str, language: str) -> str:
+    """Return one part of the customers, in words; a category's value stays as it is."""
     own = label("slice", f"{by}.{name}", language)
     return own if own != f"{by}.{name}" else label("slice", name, language) if name in {"others", "unknown"} else name
 

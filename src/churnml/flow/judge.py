@@ -23,7 +23,7 @@ from churnml.flow.predictions import read_predictions
 from churnml.histories.store import History
 from churnml.storage import new_folder, read_json, write_bytes, write_json
 
-__all__ = ["Judged", "evaluate", "limits_of", "record_and_promote", "terms_of"]
+__all__ = ["Judged", "evaluate", "limits_of", "record_and_promote", "terms_of", "verdict_record"]
 
 _HEADLINES = {
     "churn": (
@@ -75,7 +75,7 @@ def evaluate(
         judged["churn"][0]["agreement"] = agreement_of(tested["churn"], tested["clv"])
     write_json({name: _headline(name, figures) for name, (figures, _) in judged.items()}, metrics)
     write_json(
-        {name: {**figures, "verdict": _verdict(verdict)} for name, (figures, verdict) in judged.items()}, details
+        {name: {**figures, "verdict": verdict_record(verdict)} for name, (figures, verdict) in judged.items()}, details
     )
     with new_folder(plots) as temp:
         for name, table in curves.items():
@@ -119,7 +119,8 @@ def _headline(name: str, figures: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in found.items() if value is not None}
 
 
-def _verdict(verdict: Verdict) -> dict[str, Any]:
+def verdict_record(verdict: Verdict) -> dict[str, Any]:
+    """Return a verdict in both languages, JSON-ready."""
     told = {"reasons": verdict.reasons, "warnings": verdict.warnings}
     return {"ok": verdict.ok, **{key: [remark.record() for remark in remarks] for key, remarks in told.items()}}
 
@@ -135,7 +136,7 @@ def _for_page(judged: Judged) -> dict[str, object]:
         name: {
             "overall": figures["overall"],
             "cutoffs": {date: cut["models"] for date, cut in figures["by_cut_off"].items()},
-            "verdict": _verdict(verdict),
+            "verdict": verdict_record(verdict),
             **{key: figures[key] for key in _TOLD_ON_PAGE if key in figures},
             **({"fraction": figures["fraction"]} if name == "churn" else {}),
         }

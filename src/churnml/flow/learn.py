@@ -215,6 +215,7 @@ def _meta(
     return {
         "title": "Churn" if kind == "churn" else "Customer lifetime value",
         "data_window": f"observation dates {known['first']} to {known['last']}, outcomes up to {us_to_iso(plan.as_of)}",
+        "learned_until": us_to_iso(plan.as_of),
         "population": _population(params),
         "horizon_days": horizon_days,
         "n_snapshots": len(rows.y),

@@ -7,7 +7,7 @@ seconds to import, which is why only functions import it.
 """
 
 from churnml.tracking.files import MODEL_FILES, model_digest
-from churnml.tracking.registry import champion_version, fetch, gate_of, set_alias
+from churnml.tracking.registry import champion_version, fetch, gate_of, set_alias, tag_version, tags_of
 from churnml.tracking.runs import Recorded, RunRecord, SearchTrial, git_commit, record
 
 __all__ = [
@@ -22,4 +22,6 @@ __all__ = [
     "model_digest",
     "record",
     "set_alias",
+    "tag_version",
+    "tags_of",
 ]

@@ -17,7 +17,16 @@ from churnml.tracking.store import Store, has_store, open_store
 if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion
 
-__all__ = ["champion_version", "fetch", "gate_of", "require_model_name", "set_alias", "version_of"]
+__all__ = [
+    "champion_version",
+    "fetch",
+    "gate_of",
+    "require_model_name",
+    "set_alias",
+    "tag_version",
+    "tags_of",
+    "version_of",
+]
 
 _NAME = r"[a-z][a-z0-9_]{0,39}"
 _REFERENCE = re.compile(rf"models:/(?P<model>{_NAME})(?:@(?P<alias>{_NAME})|/(?P<version>[1-9][0-9]{{0,8}}))")
@@ -71,7 +80,15 @@ def set_alias(root: Path, model: str, alias: str, version: int) -> None:
 
 
 def gate_of(root: Path, model: str, *, alias: str | None = None, version: int | None = None) -> tuple[int, str]:
-    """Return a version's number and what its gate said: ``passed``, ``failed`` or nothing.
+    """Return a version's number and what its gate said: ``passed``, ``failed`` or nothing; errors as `tags_of`."""
+    number, tags = tags_of(root, model, alias=alias, version=version)
+    return number, tags.get("gate", "")
+
+
+def tags_of(
+    root: Path, model: str, *, alias: str | None = None, version: int | None = None
+) -> tuple[int, dict[str, str]]:
+    """Return a version's number and its tags: digests of its files, what its gate said, how it was promoted.
 
     Raises
     ------
@@ -92,7 +109,20 @@ def gate_of(root: Path, model: str, *, alias: str | None = None, version: int | 
             )
         if found is None:
             raise _no_such(model)
-        return int(found.version), found.tags.get("gate", "")
+        return int(found.version), dict(found.tags)
+
+
+def tag_version(root: Path, model: str, version: int, tags: dict[str, str]) -> None:
+    """Add tags to a version, as a trace of what was done with it.
+
+    Raises
+    ------
+    EnvironmentFault
+        If the store cannot be reached or written.
+    """
+    with open_store(root) as store:
+        for name, value in sorted(tags.items()):
+            store.client.set_model_version_tag(model, str(version), name, value)
 
 
 def _no_such(model: str) -> ModelError:
