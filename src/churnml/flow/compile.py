@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from churnml.campaign.allocate import Limit, allocate
 from churnml.config import Params
 from churnml.flow.featurize import featurize
 from churnml.flow.label import label
@@ -94,6 +95,7 @@ def compile_all() -> None:
             label(history, params, here / "spine", here / "labels")
             if not number:
                 featurize(history, params, here / "spine", here / "features", root=root)
+    allocate(np.ones((2, 1)), [Limit("one", 1.0, np.ones(1))])
     concordance_score(np.arange(3.0), np.arange(3.0), np.ones(3))
 
 
