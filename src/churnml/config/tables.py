@@ -301,6 +301,10 @@ class Histories(Block):
         default="UTC", description="IANA zone of times that name none."
     )
     currency: str = Field(default="EUR", pattern=r"^[A-Z]{3}$", description="ISO 4217 code of all amounts.")
+    keep_rows: bool = Field(
+        default=True,
+        description="Keep what was read in `.churnml/parts` (private): a file that stays the same is read once only.",
+    )
     tables: dict[TableName, Table] = Field(min_length=1, description="Table name -> what the table is.")
 
     @property

@@ -19,7 +19,10 @@ from churnml.histories.store import History, TableInfo, check_reaches_as_of, ope
 from churnml.storage import new_folder, write_bytes, write_json
 from churnml.timeline import DAY_US, us_to_iso
 
-__all__ = ["folder_of", "prepare_histories", "read_histories"]
+__all__ = ["KEPT", "folder_of", "prepare_histories", "read_histories"]
+
+KEPT = Path(".churnml") / "parts"
+"""Folder of a project in which rows stay from run to run."""
 
 
 def folder_of(params: Params) -> str:
@@ -65,7 +68,8 @@ def prepare_histories(
     fetched : bool
         Of a database, take what the stage ``fetch`` read; otherwise the database is read now.
     remember : bool, optional
-        Keep the rows of each file for comparing the next delivery with them.
+        Keep the number of rows of each file for comparing the next delivery with it, and the rows themselves so
+        that files that stay the same need not be read again (``histories.keep_rows``).
 
     Raises
     ------
@@ -80,7 +84,15 @@ def prepare_histories(
     # The store gets its final name only once as_of has been checked against it as well.
     with new_folder(target) as temp:
         try:
-            history = _read_all(params, root=root, target=temp, findings=findings, profile=profile, fetched=fetched)
+            history = _read_all(
+                params,
+                root=root,
+                target=temp,
+                findings=findings,
+                profile=profile,
+                fetched=fetched,
+                kept=root / KEPT if remember and params.histories.keep_rows else None,
+            )
         except DataError as error:
             # A file that cannot be read at all is no finding among others: the message says what is wrong with it.
             summary["stopped_by"] = error.rule
@@ -108,7 +120,14 @@ def _profile(params: Params) -> HistoryProfile:
 
 
 def _read_all(
-    params: Params, *, root: Path, target: Path, findings: Findings, profile: HistoryProfile, fetched: bool
+    params: Params,
+    *,
+    root: Path,
+    target: Path,
+    findings: Findings,
+    profile: HistoryProfile,
+    fetched: bool,
+    kept: Path | None = None,
 ) -> History:
     tables, database = contracts(params), params.histories.database
     if database is not None and fetched:
@@ -125,6 +144,7 @@ def _read_all(
         threads=params.train.threads,
         findings=findings,
         profile=profile,
+        kept=kept,
     )
     return open_history(target)
 

@@ -107,6 +107,10 @@ class Findings:
             finding = replace(finding, count=old.count + finding.count, n_rows=n_rows, first_row=first_row)
         self._by_place[key] = finding
 
+    def of_table(self, table: str) -> list[Finding]:
+        """Return what was found in a table so far, at the severity it was found with."""
+        return [finding for finding in self._by_place.values() if finding.table == table]
+
     def count(self, rule: str, table: str) -> int:
         """Return how many rows of a table break a rule."""
         return sum(f.count for f in self._by_place.values() if (f.rule, f.table) == (rule, table))

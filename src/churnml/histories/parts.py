@@ -40,7 +40,11 @@ class Part(ABC):
         Columns of each batch, by default this part's own by name. A column that only other parts have is empty here.
     n_rows : int
         Rows read so far.
+    is_file : bool
+        Whether what it holds is known by a digest before it is read.
     """
+
+    is_file = False
 
     def __init__(self, contract: TableContract, schema: pa.Schema, *, n_bytes: int, plain_bytes: int) -> None:
         check_names(schema.names, contract)
@@ -60,6 +64,20 @@ class Part(ABC):
     @abstractmethod
     def digest(self) -> str:
         """Return the SHA-256 of what was read."""
+
+    def digest_now(self) -> str:
+        """Return the SHA-256 of a file as it is now."""
+        raise NotImplementedError
+
+    def take_as_read(self, *, n_rows: int, digest: str) -> None:
+        """Count the part as read: its rows are known from an earlier run over the same bytes.
+
+        Raises
+        ------
+        DataError
+            If they are not what the part should hold, as :meth:`batches` would.
+        """
+        raise NotImplementedError
 
     @abstractmethod
     def _read(self) -> Iterator[pa.RecordBatch]:

@@ -18,6 +18,7 @@ from churnml.histories.contract import TableContract
 from churnml.histories.examine import examine
 from churnml.histories.finish import FinishedBucket, finish_bucket, stored_schema
 from churnml.histories.hashing import bucket_of, hash_rows
+from churnml.histories.kept import KeptParts, latest_instant, open_kept, sweep_kept
 from churnml.histories.parts import Part
 from churnml.histories.profile import HistoryProfile, TableProfile
 from churnml.histories.sources import digest_of, entries_of, open_source
@@ -48,6 +49,7 @@ def prepare(
     threads: int = 2,
     findings: Findings | None = None,
     profile: HistoryProfile | None = None,
+    kept: Path | None = None,
 ) -> None:
     """Read every table once and write it as buckets of whole customers, sorted by customer and time.
 
@@ -73,6 +75,8 @@ def prepare(
         Receives what is found, also where an error follows.
     profile : HistoryProfile, optional
         Receives what was seen while reading; its ``as_of`` and zone are those given here.
+    kept : Path, optional
+        Private folder in which rows of files stay for the next run, see :mod:`churnml.histories.kept`.
 
     Raises
     ------
@@ -87,7 +91,9 @@ def prepare(
         parts = {contract.name: source.parts(contract) for contract in contracts}
         scopes = frozenset(name for c in contracts if c.kind in {"spells", "customers"} for name in c.categories)
         n_buckets = _bucket_count([part for each in parts.values() for part in each])
-        run = _Run(temp, n_buckets, as_of, timezone, threads, frozenset(required), scopes, findings, profile)
+        run = _Run(temp, n_buckets, as_of, timezone, threads, frozenset(required), scopes, findings, profile, kept)
+        if kept is not None:
+            sweep_kept(kept, list(parts))
         tables = {contract.name: _prepare_table(contract, parts[contract.name], run) for contract in contracts}
         holes = [asdict(hole) for hole in examine(profile, findings, required=required)]
         findings.raise_errors()
@@ -109,6 +115,7 @@ class _Run:
     scopes: frozenset[str]
     findings: Findings
     profile: HistoryProfile
+    kept: Path | None
 
 
 def _bucket_count(parts: Sequence[Part]) -> int:
@@ -122,8 +129,10 @@ def _prepare_table(contract: TableContract, parts: Sequence[Part], run: _Run) ->
     """Read, sort and write one table, and return what the manifest says of it."""
     n_buckets = 1 if contract.kind == "calendar" else run.n_buckets
     with ExitStack() as stack:
-        spill = stack.enter_context(closing(BucketSpill(_private_folder(run, stack), n_buckets=n_buckets)))
+        kept = _kept(contract, parts, run)
+        spill = kept.rows if kept else BucketSpill(_private_folder(run, stack), n_buckets=n_buckets)
         owners = KeyOwners(_private_folder(run, stack), n_keys=len(contract.key), n_parts=run.n_buckets)
+        stack.enter_context(closing(spill))
         stack.enter_context(closing(owners))
 
         def keep(batch: pa.RecordBatch) -> None:
@@ -131,15 +140,36 @@ def _prepare_table(contract: TableContract, parts: Sequence[Part], run: _Run) ->
             owners.see(batch)
 
         with step(f"read {contract.name}", unit="rows") as advance:
-            n_read = sum(
-                _read_part(part, run, run.profile.of(contract), keep, advance, is_alone=len(parts) == 1)
-                for part in parts
-            )
+            n_taken = _taken(kept, parts, run, owners, advance) if kept else 0
+            for part in parts[n_taken:]:
+                latest = _read_part(part, run, run.profile.of(contract), keep, advance, is_alone=len(parts) == 1)
+                if kept:
+                    kept.note(part, run.findings, latest=latest)
         n_shared = owners.count_shared()
         done = _finish(contract, spill, n_buckets, run)
+        if kept:
+            kept.commit()
+    n_read = sum(part.n_rows for part in parts)
     for finding in _found(contract, done, run, n_read=n_read, n_shared=n_shared):
         run.findings.add(finding)
     return _entry_of(contract, parts, done)
+
+
+def _kept(contract: TableContract, parts: Sequence[Part], run: _Run) -> KeptParts | None:
+    if run.kept is None:
+        return None
+    profile = run.profile.of(contract)
+    return open_kept(run.kept, contract, parts, n_buckets=run.n_buckets, as_of=run.as_of, profile=profile)
+
+
+def _taken(kept: KeptParts, parts: Sequence[Part], run: _Run, owners: KeyOwners, advance: Callable[[int], None]) -> int:
+    """Take over the files that are as they were when they were read last; returns how many."""
+    n_taken = kept.resume(parts, run.findings)
+    if kept.contract.key:
+        for batch in kept.rows.batches():
+            owners.see(batch)
+    advance(sum(part.n_rows for part in parts[:n_taken]))
+    return n_taken
 
 
 def _private_folder(run: _Run, stack: ExitStack) -> Path:
@@ -154,9 +184,9 @@ def _read_part(
     advance: Callable[[int], None],
     *,
     is_alone: bool,
-) -> int:
-    """Type the rows of a part, look at them, and keep the usable ones; returns how many there were."""
-    contract, findings = part.contract, run.findings
+) -> int | None:
+    """Type the rows of a part, look at them, and keep the usable ones; returns the latest instant among them all."""
+    contract, findings, instants = part.contract, run.findings, []
     conformer = Conformer(contract, run.timezone, findings, run.scopes)
     seen.expect(contract.file)
     for raw in part.batches():
@@ -164,13 +194,14 @@ def _read_part(
         seen.see(contract, batch, raw)
         batch = batch.append_column(ROW_HASH, pa.array(hash_rows(raw)))
         keep(usable_rows(batch, contract, as_of=run.as_of, findings=findings, n_before=conformer.n_rows))
+        instants.append(latest_instant(batch, contract))
         advance(raw.num_rows)
     if not conformer.n_rows and not is_alone:
         place = contract.name, contract.file, contract.time or contract.id
         findings.add(Finding("data.file_empty", "warning", *place, 1, 0))
     for finding in part.findings():
         findings.add(finding)
-    return conformer.n_rows
+    return max((instant for instant in instants if instant is not None), default=None)
 
 
 def _finish(contract: TableContract, spill: BucketSpill, n_buckets: int, run: _Run) -> list[FinishedBucket]:

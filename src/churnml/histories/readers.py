@@ -52,6 +52,8 @@ def open_part(path: Path, contract: TableContract, *, sidecar: Sidecar | None = 
 
 
 class _FilePart(Part):
+    is_file = True
+
     def __init__(
         self, path: Path, contract: TableContract, sidecar: Sidecar | None, schema: pa.Schema, *, expansion: int
     ) -> None:
@@ -66,13 +68,28 @@ class _FilePart(Part):
         """Return the SHA-256 of the file's bytes."""
         return self._read_digest or digest_file(self.path)
 
+    def digest_now(self) -> str:
+        """Return the SHA-256 of the file's bytes."""
+        try:
+            return digest_file(self.path)
+        except OSError as error:
+            raise unreadable(self.contract, error) from error
+
+    def take_as_read(self, *, n_rows: int, digest: str) -> None:
+        """Count the file as read and hold it against its manifest; raises as :meth:`batches`."""
+        self.n_rows, self._read_digest = n_rows, digest
+        self._check_manifest(digest)
+
+    def _check_manifest(self, digest: str) -> None:
+        if self._sidecar is not None:
+            self._sidecar.check(self.name, n_rows=self.n_rows, digest=digest)
+
     def batches(self) -> Iterator[pa.RecordBatch]:
         """Yield all rows, then hold the file against its manifest; raises as :meth:`Part.batches`."""
         self._read_digest = None
         yield from super().batches()
         self._read_digest = self.digest
-        if self._sidecar is not None:
-            self._sidecar.check(self.name, n_rows=self.n_rows, digest=self._read_digest)
+        self._check_manifest(self._read_digest)
 
 
 class ParquetPart(_FilePart):

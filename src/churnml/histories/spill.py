@@ -52,14 +52,7 @@ class BucketSpill:
 
     def take(self, bucket: int) -> pa.Table | None:
         """Return all rows of a bucket, or None where it has none, and forget them."""
-        parts: list[pa.RecordBatch] = []
-        if bucket in self._streams:
-            for stream in reversed(self._streams.pop(bucket)):
-                stream.close()
-            with pa.memory_map(str(self._path(bucket))) as stream, pa.ipc.open_stream(stream) as source:
-                parts += source
-            self._path(bucket).unlink()  # what has been mapped stays readable
-        parts += self._held[bucket]
+        parts = [*self._stored(bucket), *self._held[bucket]]
         self._held[bucket] = []
         return pa.Table.from_batches(parts) if parts else None
 
@@ -74,11 +67,27 @@ class BucketSpill:
 
     def _flush(self) -> None:
         for bucket, batches in enumerate(self._held):
-            if batches and bucket not in self._streams:
-                os.close(os.open(self._path(bucket), os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
-                sink = pa.OSFile(str(self._path(bucket)), "wb")
-                self._streams[bucket] = sink, pa.ipc.new_stream(sink, batches[0].schema)
-            for batch in batches:
-                self._streams[bucket][1].write_batch(batch)
+            if batches:
+                self._store(bucket, batches)
             self._held[bucket] = []
         self._held_bytes = 0
+
+    def _store(self, bucket: int, batches: list[pa.RecordBatch]) -> None:
+        """Append rows to the file of their bucket."""
+        if bucket not in self._streams:
+            os.close(os.open(self._path(bucket), os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+            sink = pa.OSFile(str(self._path(bucket)), "wb")
+            self._streams[bucket] = sink, pa.ipc.new_stream(sink, batches[0].schema)
+        for batch in batches:
+            self._streams[bucket][1].write_batch(batch)
+
+    def _stored(self, bucket: int) -> list[pa.RecordBatch]:
+        """Return what lies in the file of a bucket, and remove it."""
+        if bucket not in self._streams:
+            return []
+        for stream in reversed(self._streams.pop(bucket)):
+            stream.close()
+        with pa.memory_map(str(self._path(bucket))) as stream, pa.ipc.open_stream(stream) as source:
+            batches = list(source)
+        self._path(bucket).unlink()  # what has been mapped stays readable
+        return batches
