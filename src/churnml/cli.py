@@ -96,6 +96,49 @@ def example(
 
 
 @app.command()
+def init(
+    files: Annotated[list[Path], typer.Argument(help="CSV or Parquet files, or folders of them.")],
+    workspace: Annotated[Path, typer.Option(help="Folder to work in.")] = Path(),
+    id_column: Annotated[str | None, typer.Option("--id", help="Column of the customer's id.")] = None,
+    label: Annotated[str | None, typer.Option(help="Column that says who left, in a table without history.")] = None,
+    as_of: Annotated[str | None, typer.Option(help="ISO date up to which rows count.")] = None,
+    currency: Annotated[str | None, typer.Option(help="ISO code, for example EUR.")] = None,
+    timezone: Annotated[str | None, typer.Option(help="IANA zone of times without zone.")] = None,
+    margin: Annotated[float | None, typer.Option(help="Share of the amount that is margin.")] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Ask nothing: take the likelier one and list it.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace a params.yaml that is there.")] = False,
+) -> None:
+    """Propose params.yaml from your own files, each line with its reason, and make the folder ready to run."""
+
+    def work() -> int:
+        from churnml.flow.start import start
+        from churnml.onboarding.draft import Wishes
+        from churnml.onboarding.questions import answers, open_lines
+        from churnml.workspace import start_workspace
+
+        is_asked = not yes and sys.stdin.isatty() and sys.stdout.isatty()
+        start_workspace(workspace)
+        wishes = Wishes(id_column, label, as_of, currency, timezone, margin)
+        ask = answers(_choose if is_asked else None)
+        proposal, problem = start(files, root=workspace, wishes=wishes, ask=ask, force=force)
+        for line in open_lines(proposal, answered=ask.answered):
+            _say(line)
+        if problem is not None:
+            raise problem
+        return 0
+
+    _leave(work)
+
+
+def _choose(text: str, options: Sequence[str]) -> str:
+    """Ask on the terminal; the first one is taken where nothing is typed."""
+    for number, option in enumerate(options, start=1):
+        _say(f"  {number}  {option}")
+    number = typer.prompt(text, default=1, type=int)
+    return options[min(max(int(number), 1), len(options)) - 1]
+
+
+@app.command()
 def simulate(
     customers: Annotated[int, typer.Option(help="How many customers, at least 100.")] = 5000,
     months: Annotated[int, typer.Option(help="Length of the history.")] = 36,

@@ -14,7 +14,7 @@ import yaml
 from churnml.errors import ConfigError, DataError, did_you_mean
 from churnml.storage import as_fault, read_json
 
-__all__ = ["TARGETS", "make_workspace", "require_folder", "run_pipeline"]
+__all__ = ["TARGETS", "home_of_pipeline", "make_workspace", "require_folder", "run_pipeline", "start_workspace"]
 
 TARGETS = ("evaluate", "campaign")
 """The last stages: everything they need runs before them, and the simulated company only where it is read."""
@@ -30,6 +30,16 @@ _QUIET = {
     "OMP_WAIT_POLICY": "passive",
 }
 _PARTS = ("dvc.yaml", "pipelines", "src")
+_NOT_FOR_GIT = """\
+# Data of customers, and what a run makes of them.
+/data/
+/models/
+/reports/
+/mlartifacts/
+/mlflow.db*
+/.churnml/
+__pycache__/
+"""
 _IGNORED = shutil.ignore_patterns("__pycache__", "*.nbi", "*.nbc")
 
 
@@ -144,14 +154,56 @@ def make_workspace(example: Path, data: Path, workspace: Path, *, project: Path)
         shutil.copyfile(example / "params.yaml", workspace / "params.yaml")
         if (example / OWN_FEATURES).is_dir():
             shutil.copytree(example / OWN_FEATURES, workspace / OWN_FEATURES, ignore=_IGNORED, dirs_exist_ok=True)
-        for part in _PARTS:
-            target = workspace / part
-            if target.is_dir():
-                shutil.rmtree(target)
-            if (project / part).is_dir():
-                shutil.copytree(project / part, target, ignore=_IGNORED)
-            else:
-                shutil.copyfile(project / part, target)
+        _copy_parts(workspace, project)
+
+
+def _copy_parts(workspace: Path, project: Path) -> None:
+    for part in _PARTS:
+        target, source = workspace / part, project / part
+        if part == "src" and not source.exists():
+            # Installed as a package, the code lies beside the pipeline's files and not in a folder of sources.
+            source, target = Path(__file__).parent, workspace / "src" / "churnml"
+        if target.is_dir():
+            shutil.rmtree(target)
+        if source.is_dir():
+            shutil.copytree(source, target, ignore=_IGNORED)
+        else:
+            shutil.copyfile(source, target)
+
+
+def home_of_pipeline() -> Path:
+    """Return the folder with ``dvc.yaml`` and ``pipelines``: the repository, or what the package was installed with."""
+    repository = Path(__file__).resolve().parents[2]
+    return repository if (repository / "dvc.yaml").is_file() else Path(__file__).resolve().parent / "project"
+
+
+def start_workspace(root: Path) -> None:
+    """Put the pipeline into a folder that has its ``params.yaml`` and files; the repository itself has it already.
+
+    Raises
+    ------
+    ConfigError
+        If something of somebody else has the name of a part of it.
+    EnvironmentFault
+        If the folder cannot be written.
+    """
+    home = home_of_pipeline()
+    if root.resolve() == home:
+        return
+    is_ours = (root / "pipelines" / "configure.py").is_file() and (root / "src" / "churnml").is_dir()
+    taken = [part for part in _PARTS if (root / part).exists()]
+    if taken and not is_ours:
+        raise ConfigError(
+            "is in the way of the pipeline's own",
+            rule="config.folder_in_use",
+            file=taken[0],
+            next_step="Work in an empty folder: churnml init FILES --workspace FOLDER.",
+        )
+    with as_fault(root):
+        root.mkdir(parents=True, exist_ok=True)
+        _copy_parts(root, home)
+        if not (root / ".gitignore").exists():
+            (root / ".gitignore").write_text(_NOT_FOR_GIT, encoding="utf-8")
 
 
 def _refuse_foreign(workspace: Path, project: Path) -> None:

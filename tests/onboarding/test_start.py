@@ -1,0 +1,173 @@
+"""`churnml init`: what it writes, what it refuses, what it asks."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from pathlib import Path
+
+import pytest
+
+from churnml import cli
+from churnml.config import load_params
+from churnml.errors import ConfigError, DataError
+from churnml.flow.start import start
+from churnml.onboarding.draft import Question, Wishes
+from churnml.onboarding.questions import answers
+
+DAYS = [f"2023-{month:02d}-{day:02d}" for month in range(1, 13) for day in range(1, 29)]
+
+
+def first(question: Question) -> str:
+    return question.options[0]
+
+
+def given(folder: Path, **files: list[str]) -> list[Path]:
+    folder.mkdir(exist_ok=True)
+    for name, lines in files.items():
+        (folder / f"{name}.csv").write_text("\n".join([*lines, ""]), encoding="utf-8")
+    return [folder / f"{name}.csv" for name in files]
+
+
+def orders(*, extra: str = "") -> list[str]:
+    rows = [f"C{at * 7 % 60},{day},{10 + at % 9}.50{extra}" for at, day in enumerate(DAYS)]
+    return ["customer_id,order_date,amount" + (",note" if extra else ""), *rows]
+
+
+def spells() -> list[str]:
+    rows = [
+        f"C{at},2022-{at % 12 + 1:02d}-01,{'' if at % 3 else f'2023-{at % 12 + 1:02d}-01'},9.90" for at in range(200)
+    ]
+    return ["member_id,start_date,end_date,monthly_fee", *rows]
+
+
+def labelled() -> list[str]:
+    return ["client_no,plan,seats,Churn", *(f"{at},{'ab'[at % 2]},{at % 7},{'YN'[at % 4 > 0]}" for at in range(200))]
+
+
+def test_a_history_of_orders_becomes_inactivity(tmp_path: Path) -> None:
+    _, problem = start(given(tmp_path / "in", orders=orders()), root=tmp_path, wishes=Wishes(margin=0.2), ask=first)
+    params = load_params(tmp_path / "params.yaml")
+    assert problem is None
+    assert (params.churn.definition, params.churn.table) == ("inactivity", "orders")
+    assert (params.histories.as_of, params.clv.margin) == ("2023-12-29", 0.2)
+
+
+def test_contracts_become_the_end_of_a_spell(tmp_path: Path) -> None:
+    start(given(tmp_path / "in", subscriptions=spells()), root=tmp_path, wishes=Wishes(), ask=first)
+    params = load_params(tmp_path / "params.yaml")
+    table = params.histories.tables["subscriptions"]
+    assert (params.churn.definition, table.start, table.end, table.amount) == (
+        "spell_end",
+        "start_date",
+        "end_date",
+        "monthly_fee",
+    )
+
+
+def test_one_row_a_customer_and_a_label_becomes_label(tmp_path: Path) -> None:
+    start(given(tmp_path / "in", clients=labelled()), root=tmp_path, wishes=Wishes(as_of="2024-01-01"), ask=first)
+    params = load_params(tmp_path / "params.yaml")
+    assert (params.churn.definition, params.churn.label, params.churn.label_values) == ("label", "Churn", ("Y",))
+    assert "Churn" not in params.histories.tables["clients"].categories
+
+
+def test_every_proposal_has_its_reason_and_no_cell_of_a_person(tmp_path: Path) -> None:
+    people = ["customer_id,full_name,email", *(f"C{at},Zebulon Quirk{at},z{at}@example.com" for at in range(60))]
+    files = given(tmp_path / "in", orders=orders(), customers=people)
+    start(files, root=tmp_path, wishes=Wishes(), ask=first)
+    text = (tmp_path / "params.yaml").read_text(encoding="utf-8")
+    assert "Zebulon" not in text
+    assert "example.com" not in text
+    lines = text.splitlines()
+    for key in ("horizon_days:", "definition:", "as_of:", "count:", "capacity:"):
+        at = next(number for number, line in enumerate(lines) if line.strip().startswith(key))
+        assert "#" in lines[at] or lines[at - 1].strip().startswith("#")
+
+
+def test_contact_data_without_consent_reach_no_role(tmp_path: Path) -> None:
+    people = ["customer_id,full_name,email", *(f"C{at},Q{at},z{at}@example.com" for at in range(60))]
+    start(given(tmp_path / "in", orders=orders(), customers=people), root=tmp_path, wishes=Wishes(), ask=first)
+    table = load_params(tmp_path / "params.yaml").histories.tables["customers"]
+    assert table.contact.columns == {}
+    assert (*table.categories, *table.numbers) == ()
+
+
+def test_a_params_yaml_is_never_replaced_unasked(tmp_path: Path) -> None:
+    (tmp_path / "params.yaml").write_text("mine", encoding="utf-8")
+    files = given(tmp_path / "in", orders=orders())
+    with pytest.raises(ConfigError, match="is there already"):
+        start(files, root=tmp_path, wishes=Wishes(), ask=first)
+    assert (tmp_path / "params.yaml").read_text(encoding="utf-8") == "mine"
+    start(files, root=tmp_path, wishes=Wishes(), ask=first, force=True)
+    assert load_params(tmp_path / "params.yaml").churn.table == "orders"
+
+
+@pytest.mark.parametrize(
+    ("lines", "message"),
+    [(["a,b", "x,y"], "no column names customers"), (["1,2024-01-01,5.0", "2,2024-01-02,6.0"], "has no header")],
+)
+def test_what_no_table_can_be_made_of_is_refused(lines: list[str], message: str, tmp_path: Path) -> None:
+    with pytest.raises((ConfigError, DataError), match=message):
+        start(given(tmp_path / "in", some=lines), root=tmp_path, wishes=Wishes(), ask=first)
+
+
+def test_workbooks_are_refused_with_what_to_do(tmp_path: Path) -> None:
+    (tmp_path / "a.xlsx").write_bytes(b"PK")
+    with pytest.raises(ConfigError, match=r"Save it as \.csv"):
+        start([tmp_path / "a.xlsx"], root=tmp_path, wishes=Wishes(), ask=first)
+
+
+def test_what_is_open_is_asked_and_the_answer_taken(tmp_path: Path) -> None:
+    rows = [f"C{at % 60},{day},{day},{at % 9}.5" for at, day in enumerate(DAYS)]
+    files = given(tmp_path / "in", orders=["customer_id,order_date,invoice_date,amount", *rows])
+    asked: list[str] = []
+
+    def second(text: str, options: tuple[str, ...]) -> str:
+        asked.append(text)
+        assert options == ("invoice_date", "order_date")
+        return options[1]
+
+    ask = answers(second)
+    start(files, root=tmp_path, wishes=Wishes(), ask=ask)
+    assert asked == ["when did a row of orders happen?"]
+    assert load_params(tmp_path / "params.yaml").histories.tables["orders"].time == "order_date"
+    assert ask.answered == {"histories.tables.orders.time"}
+
+
+def test_rows_of_guests_are_left_out_and_counted(tmp_path: Path) -> None:
+    lines = [line if at % 5 or not at else "," + line.split(",", 1)[1] for at, line in enumerate(orders())]
+    start(given(tmp_path / "in", orders=lines), root=tmp_path, wishes=Wishes(), ask=first)
+    assert load_params(tmp_path / "params.yaml").histories.tables["orders"].blank_ids == "drop"
+
+
+def test_ids_that_differ_in_their_zeros_are_told(tmp_path: Path) -> None:
+    people = ["customer_id,segment", *(f"{at:06d},{'ab'[at % 2]}" for at in range(60))]
+    rows = [line.replace("C", "", 1) for line in orders()[1:]]
+    files = given(tmp_path / "in", customers=people, orders=[orders()[0], *rows])
+    proposal, _ = start(files, root=tmp_path, wishes=Wishes(), ask=first)
+    assert any("leading zeros" in question.text for question in proposal.questions)
+
+
+def test_the_command_makes_a_folder_that_is_ready_to_run(tmp_path: Path) -> None:
+    given(tmp_path / "in", orders=orders())
+    (tmp_path / "work").mkdir()
+    with contextlib.chdir(tmp_path / "work"), pytest.MonkeyPatch.context() as patch:
+        patch.setattr(cli, "end_on_sigterm", lambda: None)
+        patch.setattr(sys, "argv", ["churnml", "init", "../in", "--yes"])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+    assert not ended.value.code
+    made = tmp_path / "work"
+    assert all(
+        (made / name).exists() for name in ("params.yaml", "dvc.yaml", "pipelines/score.py", "data/raw/orders.csv")
+    )
+    assert (made / "data" / "raw" / "orders.csv").stat().st_mode & 0o077 == 0
+
+
+def test_somebody_elses_pipeline_is_not_replaced(tmp_path: Path) -> None:
+    from churnml.workspace import start_workspace
+
+    (tmp_path / "dvc.yaml").write_text("stages: {}", encoding="utf-8")
+    with pytest.raises(ConfigError, match="in the way"):
+        start_workspace(tmp_path)
