@@ -11,7 +11,7 @@ import sys
 from functools import cached_property
 from pathlib import Path
 
-from benchmarks import month, prepare, simulate, size, temp, train
+from benchmarks import explain, month, prepare, simulate, size, temp, train
 from benchmarks.featurize import Featurized, beside_limit, beside_one_thread, beside_references
 from benchmarks.figures import FIGURES, GROUPS, Results
 from benchmarks.measure import REPOSITORY, Failed
@@ -66,6 +66,9 @@ class Run:
                 per_fits, per_matrix = train.beside_fits(self.events // 20)
                 self.results.add("train_per_fits", per_fits)
                 self.results.add("train_memory_per_matrix", per_matrix)
+            case "explain":
+                for name, value in explain.beside_lightgbm(max(5_000, self.events // 200)).items():
+                    self.results.add(name, value)
             case "simulate":
                 self.results.add("simulate_per_writing", simulate.beside_writing(few // 300 + 100))
 

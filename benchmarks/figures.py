@@ -79,6 +79,9 @@ FIGURES = {
         "train", "ratio", "<= 1.32", "training by default / the LightGBM fits in it, 1 million rows x 120 features"
     ),
     "train_memory_per_matrix": Kind("train", "ratio", "<= 2.5", "peak memory of training / the float32 matrix"),
+    "explain_seconds": Kind("explain", "s", "", "contributions of 250 features, 100,000 customers (processor)"),
+    "lightgbm_per_explain": Kind("explain", "ratio", ">= 14", "LightGBM's own contributions / ours, processor"),
+    "explain_difference": Kind("explain", "log odds", "<= 1e-5", "largest difference between the two"),
     "simulate_per_writing": Kind("simulate", "ratio", "", "simulating a company / writing its tables, wall time"),
 }
 GROUPS = tuple(dict.fromkeys(kind.group for kind in FIGURES.values()))

@@ -18,6 +18,7 @@ from churnml.estimators.durations import Durations
 from churnml.estimators.hazard_fit import Stacked, fit_trees, stacked
 from churnml.estimators.hazard_level import expected_level, level_by_bin, period_and_calendar
 from churnml.estimators.person_periods import MIN_EVENTS, PersonPeriods, at_period, period_edges, stack_periods
+from churnml.estimators.shapley import TreeExplainer
 from churnml.estimators.survival import SurvivalCurves
 
 __all__ = ["HazardModel"]
@@ -242,7 +243,7 @@ class HazardModel:
         middle = float(self.edges_[:-1][len(self.offsets_) // 2])
         design = at_period(self._seen(X), middle, self.advancing_)
         found = np.zeros((X.shape[0], self.n_features_in_))
-        by_column = np.asarray(self.booster_.predict(design, pred_contrib=True, num_threads=self.threads))
+        by_column = TreeExplainer.of(self.booster_)(design, threads=self.threads)
         found[:, self.columns_] = by_column[:, : len(self.columns_)]
         return (-self.slope_ if self.is_return else self.slope_) * found
 

@@ -9,10 +9,12 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import lightgbm as lgb
 import numpy as np
 
 from churnml.campaign.allocate import Limit, allocate
 from churnml.config import Params
+from churnml.estimators.shapley import TreeExplainer
 from churnml.flow.featurize import featurize
 from churnml.flow.label import label
 from churnml.flow.raw import prepare_histories
@@ -97,6 +99,13 @@ def compile_all() -> None:
                 featurize(history, params, here / "spine", here / "features", root=root)
     allocate(np.ones((2, 1)), [Limit("one", 1.0, np.ones(1))])
     concordance_score(np.arange(3.0), np.arange(3.0), np.ones(3))
+    _explain()
+
+
+def _explain() -> None:
+    X = np.arange(100, dtype=np.float32)[:, None]
+    settings = {"verbose": -1, "num_threads": 1, "num_leaves": 3, "min_data_in_leaf": 5}
+    TreeExplainer.of(lgb.train(settings, lgb.Dataset(X, X[:, 0]), num_boost_round=1))(X)
 
 
 if __name__ == "__main__":

@@ -105,7 +105,12 @@ def score(params: Params, history: History, models: Models, *, features: Path, b
         p_churn = _unseen(rows["customer_id"], p_churn, backtest)
     kinds = {info.name: info.kind for info in history.tables.values()}
     reasons = risk_reasons(
-        classifier.booster_, matrix, names=spec.names, kinds=kinds, besides=classifier.extra_contributions
+        classifier.booster_,
+        matrix,
+        names=spec.names,
+        kinds=kinds,
+        threads=params.train.threads,
+        besides=classifier.extra_contributions,
     )
     curves = staying_curves(params, classifier, matrix, p_churn)
     worth = customer_worth(params, history, models.value, rows, p_churn, curves)

@@ -1,4 +1,4 @@
-"""How much each feature raises or lowers a customer's risk: LightGBM's own exact contributions, in batches."""
+"""How much each feature raises or lowers a customer's risk: exact Shapley contributions, in batches."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from churnml.errors import ModelError
+from churnml.estimators.shapley import TreeExplainer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -20,8 +21,12 @@ Floats = npt.NDArray[np.float64]
 Matrix = npt.NDArray[Any]
 
 
-def contributions(booster: lgb.Booster, X: Matrix, *, names: Sequence[str], batch_rows: int = 16_384) -> Floats:
+def contributions(
+    booster: lgb.Booster, X: Matrix, *, names: Sequence[str], batch_rows: int = 16_384, threads: int = 1
+) -> Floats:
     """Return the contribution of every feature to every prediction, in the model's raw score (log-odds for churn).
+
+    They are the values of LightGBM's ``pred_contrib``, computed by :mod:`churnml.estimators.shapley`.
 
     Parameters
     ----------
@@ -32,6 +37,8 @@ def contributions(booster: lgb.Booster, X: Matrix, *, names: Sequence[str], batc
         Features of the columns of X, in order.
     batch_rows : int, optional
         Rows explained at once; it bounds memory and changes nothing else.
+    threads : int, optional
+        The result is the same for any number.
 
     Returns
     -------
@@ -42,13 +49,9 @@ def contributions(booster: lgb.Booster, X: Matrix, *, names: Sequence[str], batc
     ------
     ModelError
         If the columns are not the model's features.
-
-    References
-    ----------
-    .. [1] Lundberg et al. (2020). From local explanations to global understanding with explainable AI for trees.
-       Nature Machine Intelligence 2.
     """
-    parts = [part for _, part in contributions_in_batches(booster, X, names=names, batch_rows=batch_rows)]
+    batches = contributions_in_batches(booster, X, names=names, batch_rows=batch_rows, threads=threads)
+    parts = [part for _, part in batches]
     return np.concatenate(parts) if parts else np.empty((0, len(names)))
 
 
@@ -58,6 +61,7 @@ def contributions_in_batches(
     *,
     names: Sequence[str],
     batch_rows: int = 16_384,
+    threads: int = 1,
     besides: Callable[[Matrix], Floats | None] | None = None,
 ) -> Iterator[tuple[slice, Floats]]:
     """Yield the rows of X in slices with their contributions; parameters as in :func:`contributions`.
@@ -65,11 +69,12 @@ def contributions_in_batches(
     ``besides`` returns what each column adds beside the trees, of the same shape as the rows it is given.
     """
     _check(booster, X, names)
+    explained = TreeExplainer.of(booster)
     for start in range(0, len(X), batch_rows):
         rows = slice(start, min(start + batch_rows, len(X)))
-        found = np.asarray(booster.predict(X[rows], pred_contrib=True), dtype=np.float64)
+        found = explained(X[rows], threads=threads)
         more = besides(X[rows]) if besides else None
-        yield rows, found[:, :-1] if more is None else found[:, :-1] + more
+        yield rows, found if more is None else found + more
 
 
 def _check(booster: lgb.Booster, X: Matrix, names: Sequence[str]) -> None:

@@ -36,6 +36,7 @@ def risk_reasons(
     kinds: Mapping[str, str] | None = None,
     n_reasons: int = 3,
     batch_rows: int = 16_384,
+    threads: int = 1,
     besides: Callable[[npt.NDArray[Any]], Floats | None] | None = None,
 ) -> pa.Table:
     """Return the main causes of each customer's risk.
@@ -53,6 +54,8 @@ def risk_reasons(
     n_reasons : int, optional
     batch_rows : int, optional
         Rows explained at once; it bounds memory and changes nothing else.
+    threads : int, optional
+        The result is the same for any number.
     besides : callable, optional
         Rows of X -> what each column adds to the risk beside the trees.
 
@@ -67,10 +70,8 @@ def risk_reasons(
         If the columns are not the model's features.
     """
     places = [locate(name, kinds=kinds) for name in names]
-    parts = [
-        top_reasons(found, X[rows], places, n_reasons=n_reasons)
-        for rows, found in contributions_in_batches(booster, X, names=names, batch_rows=batch_rows, besides=besides)
-    ]
+    batches = contributions_in_batches(booster, X, names=names, batch_rows=batch_rows, threads=threads, besides=besides)
+    parts = [top_reasons(found, X[rows], places, n_reasons=n_reasons) for rows, found in batches]
     empty = pa.table({f"reason_{k + 1}": pa.array([], pa.string()) for k in range(n_reasons)})
     return pa.concat_tables(parts) if parts else empty
 
