@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 
 from churnml.config import load_params
@@ -17,9 +18,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Decide for every customer: contact, hold out, or leave out with the first reason; write the files."""
     args = parse_paths(argv, inputs=["prepared", "scores", "labels"], outputs=["lists"])
     params, history = load_params(args.params), open_history(args.prepared)
-    scores = read_parquet(args.scores)
+    scores, plan = read_parquet(args.scores), campaign_plan(params)
     make_lists(params, history, scores, labels=args.labels, folder=args.lists)
-    make_other_lists(params, history, scores, contact_data(history), plan=campaign_plan(params), folder=args.lists)
+    beside = {"plan": plan, "labels": args.labels, "folder": args.lists}
+    for unmade in make_other_lists(params, history, scores, contact_data(history), **beside):
+        sys.stdout.write(unmade.sentence(plan.language) + "\n")
     return 0
 
 

@@ -325,6 +325,23 @@ def affected(
     _leave(work)
 
 
+@app.command()
+def alarm(
+    params: Annotated[Path, typer.Option(help="Parameter file.")] = PARAMS,
+) -> None:
+    """Say whether loyal customers are about to leave more than usual, by the last run; exit code 5 where they are."""
+
+    def work() -> int:
+        from churnml.config import load_params
+        from churnml.flow.on_demand import alarm_of
+
+        verdict = alarm_of(load_params(params), root=params.resolve().parent)
+        _say(verdict.sentence)
+        return 5 if verdict.is_high else 0
+
+    _leave(work)
+
+
 def _summarise(root: Path) -> None:
     from churnml.flow.summary import summary_lines
 

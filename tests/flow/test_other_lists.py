@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -117,3 +119,93 @@ def test_the_names_of_lists_are_all_different(tmp_path: Path) -> None:
     write_params(tmp_path, {"lists": {"winback": {"name": "retention"}}})
     assert run(tmp_path, "configure") == 2
     assert error_of(tmp_path)["rule"] == "config.twice"
+
+
+@pytest.fixture(scope="module")
+def listed(prepared: Path) -> Path:
+    """Return the same project with its lists made."""
+    assert run(prepared, "snapshots", "label", "campaign") == 0
+    return prepared
+
+
+def test_the_stage_writes_every_configured_list(listed: Path) -> None:
+    assert {path.name for path in (listed / "data/lists").iterdir()} >= {"retention", "winback", "loyal_alarm", "rise"}
+    for name in ("winback", "loyal_alarm", "rise"):
+        manifest = json.loads((listed / "data/lists" / name / "manifest.json").read_text("utf-8"))
+        assert set(manifest["files"]) == {p.name for p in (listed / "data/lists" / name).iterdir()} - {"manifest.json"}
+
+
+def test_the_win_back_list_names_only_the_lost_who_agreed_and_may_be_asked(listed: Path) -> None:
+    raw = listed / "data/simulated"
+    orders = pq.read_table(raw / "orders.parquet")
+    known = pc.less_equal(orders["loaded_at"], datetime(2024, 6, 30, tzinfo=UTC))
+    bought = pc.and_(known, pc.greater_equal(orders["net_amount"], 0))
+    recent = pc.greater(orders["ordered_at"], datetime(2024, 5, 31, tzinfo=UTC))
+    bought, recent = orders.filter(bought), orders.filter(pc.and_(bought, recent))
+    silent = set(bought["customer_id"].to_pylist()) - set(recent["customer_id"].to_pylist())
+    spells = pq.read_table(raw / "subscriptions.parquet").to_pylist()
+    dead = {row["customer_id"] for row in spells if row["reason"] == "deceased"}
+    people = pq.read_table(raw / "customers.parquet").to_pylist()
+    agreed = {r["customer_id"] for r in people if "yes" in (r["consent_email"], r["consent_phone"])}
+    at_risk = pq.read_table(listed / "data/scored/scores.parquet")
+    at_risk = set(at_risk.filter(pc.is_valid(at_risk["p_churn"]))["customer_id"].to_pylist())
+    folder = listed / "data/lists/winback"
+    contact, held, left = (set(ids_of(folder, name)) for name in ("contact", "holdout", "excluded"))
+    assert contact
+    assert contact | held | left == silent
+    assert len(contact) + len(held) + len(left) == len(silent)
+    assert contact | held <= agreed - dead - at_risk
+
+
+def test_the_alarm_is_told_and_ends_with_its_code(listed: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = listed / "data/lists/loyal_alarm/alarm.json"
+    found = json.loads(path.read_text("utf-8"))
+    assert churnml("alarm", folder=listed) == (5 if found["alarm"] else 0)
+    assert found["verdict"]["en"] in capsys.readouterr().out
+    path.write_text(json.dumps(found | {"alarm": not found["alarm"]}), encoding="utf-8")
+    assert churnml("alarm", folder=listed) == (0 if found["alarm"] else 5)
+    path.write_text(json.dumps(found), encoding="utf-8")
+
+
+def test_the_rates_of_before_are_those_of_the_labels(listed: Path) -> None:
+    found = json.loads((listed / "data/lists/loyal_alarm/alarm.json").read_text("utf-8"))
+    labels = json.loads((listed / "reports/labels.json").read_text("utf-8"))["by_date"]
+    assert {row["date"] for row in found["by_date"]} <= set(labels)
+    for row in found["by_date"]:
+        assert row["churned"] <= labels[row["date"]]["churned"]
+        assert 0 < row["n"] <= labels[row["date"]]["churned"] + labels[row["date"]]["stayed"]
+
+
+def variant(listed: Path, folder: Path, *changes: dict) -> Path:
+    """Return a project with other parameters over the same prepared data, labels and scores."""
+    write_params(folder, *changes)
+    shutil.copytree(listed / "data", folder / "data", ignore=shutil.ignore_patterns("lists", "simulated*"))
+    assert run(folder, "configure", "campaign") == 0
+    return folder
+
+
+def test_in_chinese(listed: Path, tmp_path: Path) -> None:
+    folder = variant(listed, tmp_path / "zh", {"campaign": {"language": "zh"}})
+    for name in ("winback", "loyal_alarm"):
+        page = (folder / "data/lists" / name / "index.html").read_text("utf-8")
+        assert 'lang="zh-Hans"' in page
+    assert "客户编号" in (folder / "data/lists/winback/contact.csv").read_text("utf-8-sig").splitlines()[0]
+
+
+def test_without_a_value_by_probability_and_by_tenure(listed: Path, tmp_path: Path) -> None:
+    folder = variant(listed, tmp_path / "none", {"clv": None})
+    header = (folder / "data/lists/winback/contact.csv").read_text("utf-8-sig").splitlines()[0]
+    assert "Probability of return" in header
+    assert "Value after" not in header
+
+
+def test_a_list_that_cannot_be_made_says_so_in_a_sentence(
+    listed: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = variant(listed, tmp_path / "far", {"lists": {"winback": {"return_within_days": 3650}}})
+    assert "winback: not made. At no earlier date" in capsys.readouterr().out
+    assert not (folder / "data/lists/winback").exists()
+    assumed = {"return_within_days": 3650, "assumed_return": 0.1}
+    folder = variant(listed, tmp_path / "assumed", {"lists": {"winback": assumed}})
+    rows = pcsv.read_csv(folder / "data/lists/winback/contact.csv").to_pylist()
+    assert {row["Probability of return"] for row in rows} <= {0.1}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +16,39 @@ from churnml.flow.other_lists import write_affected
 from churnml.flow.plan import campaign_plan
 from churnml.histories.store import open_history
 from churnml.parquet import read_parquet
+from churnml.storage import read_json
 
-__all__ = ["affected_on_demand", "affected_rule", "configured_rule"]
+__all__ = ["Alarm", "affected_on_demand", "affected_rule", "alarm_of", "configured_rule"]
 
 _NAMED_VALUE = "Write it as column=value."
+
+
+@dataclass(frozen=True, slots=True)
+class Alarm:
+    """What the last run found about loyal customers; ``is_high`` is None where it could not tell."""
+
+    is_high: bool | None
+    sentence: str
+
+
+def alarm_of(params: Params, *, root: Path) -> Alarm:
+    """Read the verdict of the last run.
+
+    Raises
+    ------
+    ConfigError
+        If the alarm is not configured.
+    DataError
+        If the last run has not made it.
+    """
+    block = params.lists.loyal_alarm
+    if block is None:
+        raise ConfigError(
+            "no such list", rule="config.list", file="params.yaml", column="lists.loyal_alarm",
+            next_step="Write loyal_alarm: {} under lists, and run.",
+        )  # fmt: skip
+    found = read_json(root / "data" / "lists" / block.name / "alarm.json")
+    return Alarm(found["alarm"], found["verdict"][params.campaign.language])
 
 
 def configured_rule(params: Params, name: str) -> Affected:

@@ -7,11 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+from pydantic import BaseModel
 
 from churnml.campaign.plan import CampaignPlan
-from churnml.campaign.team_list import write_team_list
+from churnml.campaign.team_list import TeamList, write_team_list
 from churnml.config import Affected, Params
 from churnml.flow.affected import make_affected
+from churnml.flow.loyal_alarm import make_loyal_alarm
+from churnml.flow.unmade import Unmade
+from churnml.flow.winback import make_winback
 from churnml.histories.store import History
 from churnml.storage import digest_bytes
 
@@ -19,8 +23,15 @@ __all__ = ["make_other_lists", "write_affected"]
 
 
 def make_other_lists(
-    params: Params, history: History, scores: pa.Table, contacts: pa.Table | None, *, plan: CampaignPlan, folder: Path
-) -> list[dict[str, Any]]:
+    params: Params,
+    history: History,
+    scores: pa.Table,
+    contacts: pa.Table | None,
+    *,
+    plan: CampaignPlan,
+    labels: Path,
+    folder: Path,
+) -> list[Unmade]:
     """Write the configured lists, one folder each.
 
     Parameters
@@ -32,18 +43,34 @@ def make_other_lists(
         Contact data and consent by role.
     plan : CampaignPlan
         Of the retention campaign, whose settings hold where a list has none of its own.
+    labels : Path
+        Folder of labels.
     folder : Path
         ``<folder>/<name of the list>`` is written.
 
     Returns
     -------
-    list of dict
-        The manifests.
+    list of Unmade
+        The lists that could not be made, and why.
     """
-    return [
+    lists = params.lists
+    unmade: list[Unmade] = []
+    if lists.winback is not None:
+        made = make_winback(params, history, scores, contacts, plan=plan, labels=labels)
+        unmade += _written(made, lists.winback, folder / lists.winback.name)
+    if lists.loyal_alarm is not None:
+        made = make_loyal_alarm(params, history, scores, contacts, plan=plan, labels=labels)
+        unmade += _written(made, lists.loyal_alarm, folder / lists.loyal_alarm.name)
+    for rule in lists.affected:
         write_affected(params, history, scores, contacts, rule=rule, plan=plan, folder=folder / rule.name)
-        for rule in params.lists.affected
-    ]
+    return unmade
+
+
+def _written(made: TeamList | Unmade, block: BaseModel, folder: Path) -> list[Unmade]:
+    if isinstance(made, Unmade):
+        return [made]
+    write_team_list(made, folder, config_digest=_digest(block.model_dump(mode="json")))
+    return []
 
 
 def write_affected(

@@ -20,7 +20,7 @@ from churnml.snapshots.spine import SnapshotPlan, check_enough, plan_snapshots, 
 from churnml.storage import new_folder, read_json, write_json
 from churnml.timeline import DAY_US, days_to_us, us_to_iso
 
-__all__ = ["make_spine", "read_plan"]
+__all__ = ["make_spine", "observed_until", "read_plan", "settle_us"]
 
 Int64s = npt.NDArray[np.int64]
 _NO_DATES = np.empty(0, dtype=np.int64)
@@ -82,8 +82,8 @@ def _plan(history: History, params: Params) -> SnapshotPlan:
         value_horizon_us=days_to_us(clv.horizon_days) if clv else None,
         value_start=history.tables[clv.table].first_us if clv else None,
         anchors_us=[days_to_us(days) for days in snapshots.at_days],
-        settle_us=_settle_us(history, params, outcome_tables),
-        observed_until=_observed_until(history, outcome_tables),
+        settle_us=settle_us(history, params, outcome_tables),
+        observed_until=observed_until(history, outcome_tables),
         own_from=_enough_rows_from(info),
     )
 
@@ -95,7 +95,7 @@ def _enough_rows_from(info: TableInfo) -> int | None:
     return (int(info.day[place]) + 1) * DAY_US if place < len(seen) else None
 
 
-def _settle_us(history: History, params: Params, tables: set[str]) -> int:
+def settle_us(history: History, params: Params, tables: set[str]) -> int:
     """Return how long outcomes of the tables that churn and value are counted from take to be known."""
     if params.churn.settle_days is not None:
         return days_to_us(params.churn.settle_days)
@@ -113,7 +113,7 @@ def _measured_days(history: History, name: str, longest_days: int, *, threads: i
     return settle_days(map_buckets(one, n_buckets=history.n_buckets, threads=threads))
 
 
-def _observed_until(history: History, tables: set[str]) -> int:
+def observed_until(history: History, tables: set[str]) -> int:
     """Return up to when the tables are complete: ``as_of``, or the day before rows begin to be missing up to it."""
     last = [begin - DAY_US for table, begin, end in history.holes if table in tables and end >= history.as_of]
     return min([history.as_of, *last])

@@ -38,14 +38,22 @@ def summary_lines(root: Path) -> Iterator[str]:
         remarks = (*figures["verdict"]["reasons"], *figures["verdict"]["warnings"])
         yield from (f"  {remark['en']}" for remark in remarks)
     for manifest in sorted((root / "data" / "lists").glob("*/manifest.json")):
-        counts = read_json(manifest)["counts"]
-        yield (
-            f"\n{manifest.parent.relative_to(root).as_posix()}: {counts['contact']:,} to contact, "
-            f"{counts['holdout']:,} held out, {counts['excluded']:,} left out, each with the reason"
-        )
-        if not counts["contact"]:
-            reasons = ", ".join(f"{reason} {n:,}" for reason, n in read_json(manifest)["excluded"].items())
-            yield f"  nobody to contact: {reasons}"
+        yield from _list_lines(manifest.parent.relative_to(root).as_posix(), read_json(manifest))
+
+
+def _list_lines(place: str, manifest: Mapping[str, Any]) -> Iterator[str]:
+    counts = manifest["counts"]
+    if "verdict" in manifest:
+        yield f"\n{place}: {counts['listed']:,} listed"
+        yield f"  {manifest['verdict']['en']}"
+        return
+    yield (
+        f"\n{place}: {counts['contact']:,} to contact, "
+        f"{counts['holdout']:,} held out, {counts['excluded']:,} left out, each with the reason"
+    )
+    if not counts["contact"]:
+        reasons = ", ".join(f"{reason} {n:,}" for reason, n in manifest["excluded"].items())
+        yield f"  nobody to contact: {reasons}"
 
 
 def _table(figures: Mapping[str, Any]) -> Iterator[str]:

@@ -16,11 +16,12 @@ from churnml.histories.in_force import has_in_force
 from churnml.histories.store import History
 from churnml.timeline import NEVER
 
-__all__ = ["ChurnDefinition", "at_risk"]
+__all__ = ["NOTHING", "Asked", "ChurnDefinition", "at_risk"]
 
 Int64s = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
-_NONE = np.iinfo(np.int64).min
+NOTHING = np.iinfo(np.int64).min
+"""Where no row was usable."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +67,7 @@ def _last_usable(
     dates: Int64s,
     out: Int64s,
 ) -> None:
-    """Write for each (customer, date) the newest counted row usable then; ``_NONE`` where there is none."""
+    """Write for each (customer, date) the newest counted row usable then; ``NOTHING`` where there is none."""
     for r in range(customer.shape[0]):
         low, high = offsets[customer[r]], offsets[customer[r] + 1]
         # Rows ascend in time: what happened after the date is passed over at once, however much it is.
@@ -78,7 +79,7 @@ def _last_usable(
 
 
 @dataclass(frozen=True, slots=True)
-class _Asked:
+class Asked:
     """Whom to look up when: numbers of customers and dates, both shape (n_rows,)."""
 
     bucket: Bucket
@@ -86,7 +87,8 @@ class _Asked:
     dates: Int64s
 
     def last(self, table: str, counts: Bools, *, clock: str = "occurred_at") -> Int64s:
-        out = np.full(len(self.customer), _NONE, dtype=np.int64)
+        """Return when the newest counted row usable then happened, :data:`NOTHING` where there is none."""
+        out = np.full(len(self.customer), NOTHING, dtype=np.int64)
         b = self.bucket
         clocks = b.instants(table, clock), b.known_at(table), b.known_until(table)
         _last_usable(b.offsets(table), *clocks, counts, self.customer, self.dates, out)
@@ -112,12 +114,12 @@ def at_risk(bucket: Bucket, history: History, definition: ChurnDefinition, custo
         history at or before *t*, and no churn event, or a return after it. Label: everybody in the customers table.
         Each by the version of a row that was known at *t*.
     """
-    asked = _Asked(bucket, customer, dates)
+    asked = Asked(bucket, customer, dates)
     if definition.kind == "inactivity":
         last = asked.last(definition.table, bucket.is_activity(definition.table))
         if definition.active_within_us is None:
-            return last > _NONE
-        return (last > _NONE) & (last > dates - definition.active_within_us)
+            return last > NOTHING
+        return (last > NOTHING) & (last > dates - definition.active_within_us)
     if definition.kind == "spell_end":
         return has_in_force(bucket, definition.table, customer, dates)
     if definition.kind == "event":
@@ -126,7 +128,7 @@ def at_risk(bucket: Bucket, history: History, definition: ChurnDefinition, custo
     return listed[customer]
 
 
-def _not_yet_left(asked: _Asked, history: History, definition: ChurnDefinition) -> Bools:
+def _not_yet_left(asked: Asked, history: History, definition: ChurnDefinition) -> Bools:
     """Return who has a history and has not left, or has come back since.
 
     Only what customers do by themselves brings them back: another row of the churn table, a purchase (an event of a
@@ -145,12 +147,12 @@ def _not_yet_left(asked: _Asked, history: History, definition: ChurnDefinition) 
         every = np.ones(bucket.table(info.name).num_rows, dtype=bool)
         here = asked.last(info.name, every, clock="started_at")
         seen, back = np.maximum(seen, here), np.maximum(back, here)
-    never_left: Bools = (left == _NONE) & ((seen > _NONE) | _joined_by(asked, history))
-    returned: Bools = (left > _NONE) & (back > left)
+    never_left: Bools = (left == NOTHING) & ((seen > NOTHING) | _joined_by(asked, history))
+    returned: Bools = (left > NOTHING) & (back > left)
     return never_left | returned
 
 
-def _joined_by(asked: _Asked, history: History) -> Bools:
+def _joined_by(asked: Asked, history: History) -> Bools:
     """Return who had joined, by the customers table."""
     joined = np.full(len(asked.bucket.customers), NEVER, dtype=np.int64)
     for info in history.of_kind("customers"):
