@@ -163,20 +163,22 @@ def simulate(
 def check(
     params: Annotated[Path, typer.Option(help="Parameter file.")] = PARAMS,
 ) -> None:
-    """Read and check the histories, without keeping anything but the report."""
+    """Read and check the histories, and say what they suffice for; nothing but the report is kept."""
 
     def work() -> int:
         import tempfile
 
         from churnml.config import load_params
+        from churnml.flow.enough import add_to_report, enough, enough_lines
         from churnml.flow.raw import prepare_histories
 
+        loaded = load_params(params)
         root = params.resolve().parent
         (root / "data").mkdir(exist_ok=True)
         report = root / "reports" / "data_check"
         with tempfile.TemporaryDirectory(prefix=".check-", dir=root / "data") as private:
             history = prepare_histories(
-                load_params(params),
+                loaded,
                 root=root,
                 target=Path(private) / "prepared",
                 check=report.with_suffix(".json"),
@@ -185,6 +187,10 @@ def check(
             )
             for info in history.tables.values():
                 _say(f"{info.name}: {info.n_rows:,} rows usable")
+            found = enough(history, loaded, Path(private))
+            add_to_report(found, report.with_suffix(".json"), report.with_suffix(".html"))
+        for line in enough_lines(found, language=loaded.campaign.language):
+            _say(line)
         _say("reports/data_check.html says what was found.")
         return 0
 

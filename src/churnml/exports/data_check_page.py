@@ -41,7 +41,7 @@ def data_check_page(
     summary : mapping
         Single figures become tiles; a list of mappings becomes a table, for example ``files`` with ``table``,
         ``kind``, ``rows``, ``first``, ``last``; ``volumes`` (``table``, ``unit``, ``starts``, ``rows``) charts.
-        ``stopped_by`` names what kept the data from being read at all.
+        ``stopped_by`` names what kept the data from being read at all; ``enough`` says whether the data suffice.
     language : str, optional
         The language shown first.
 
@@ -66,11 +66,26 @@ def _view(findings: Sequence[Mapping[str, object]], summary: Mapping[str, object
     head: list[Block] = [Paragraph(words(f"data_check.verdict.{verdict}", language), _TONES[verdict])]
     sections = [
         Section("", [*head, *_tiles(findings, summary, language)]),
+        *_enough(summary, language),
         *_findings(findings, summary, language),
         Section(words("data_check.summary", language), _tables(summary, language)),
         *_volumes(findings, summary, language),
     ]
     return View(words("data_check.title", language), language, sections, words("data_check.lead", language))
+
+
+def _enough(summary: Mapping[str, object], language: str) -> list[Section]:
+    """Return whether the data suffice, where that was counted."""
+    found = summary.get("enough")
+    if not isinstance(found, Mapping):
+        return []
+    tone = "good" if found["verdict"] in {"precise", "usable"} else "warning"
+    first, *rest = [str(text[language]) for text in found["texts"]]
+    blocks: list[Block] = [Paragraph(first, tone), *(Paragraph(text) for text in rest)]
+    if found["bring"]:
+        rows = [[str(text[language])] for text in found["bring"]]
+        blocks.append(Table([words("enough.bring", language)], rows, wide=frozenset({0})))
+    return [Section(words("enough.title", language), blocks)]
 
 
 def _tiles(findings: Sequence[Mapping[str, object]], summary: Mapping[str, object], language: str) -> list[Block]:
