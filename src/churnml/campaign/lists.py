@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,9 @@ from churnml.wording import LANGUAGES, languages_from, words
 __all__ = ["Decisions", "decide", "write_lists"]
 
 
-def write_lists(decisions: Decisions, folder: Path, *, config_digest: str = "") -> dict[str, Any]:
+def write_lists(
+    decisions: Decisions, folder: Path, *, config_digest: str = "", also: Callable[[Path], None] | None = None
+) -> dict[str, Any]:
     """Write the files of a campaign into one folder, complete or absent.
 
     ``contact.csv`` and ``contact.xlsx`` (whom to contact), ``holdout.csv`` (set aside, without anything to contact them
@@ -33,6 +36,8 @@ def write_lists(decisions: Decisions, folder: Path, *, config_digest: str = "") 
         Takes the place of an earlier folder of that name.
     config_digest : str, optional
         SHA-256 of the configuration the decisions were made under.
+    also : callable, optional
+        Writes further files and folders into the folder before the manifest names them all.
 
     Returns
     -------
@@ -61,6 +66,8 @@ def write_lists(decisions: Decisions, folder: Path, *, config_digest: str = "") 
         _write_workbook(decisions, listing, temp / "contact.xlsx")
         write_bytes(list_page(decisions, listing), temp / "index.html")
         rows = {name: table.num_rows for name, table in tables.items()} | {"contact.xlsx": contacts.num_rows}
+        if also is not None:
+            also(temp)
         manifest = _manifest(decisions, temp, rows, config_digest)
         write_json(manifest, temp / "manifest.json")
     return manifest
@@ -77,7 +84,7 @@ def _manifest(decisions: Decisions, folder: Path, rows: dict[str, int], config_d
     plan = decisions.plan
     counts = Counter(decisions.table["decision"].to_pylist())
     reasons = Counter(decisions.of("excluded")["exclusion"].to_pylist())
-    files = sorted(path for path in folder.iterdir() if path.name != "manifest.json")
+    files = {path.relative_to(folder).as_posix(): path for path in sorted(folder.rglob("*")) if path.is_file()}
     return {
         "campaign": plan.name,
         "as_of": decisions.as_of.isoformat(),
@@ -111,7 +118,7 @@ def _manifest(decisions: Decisions, folder: Path, rows: dict[str, int], config_d
         },
         "formula_guard": "apostrophe",
         "files": {
-            path.name: {"bytes": path.stat().st_size, "rows": rows.get(path.name), "sha256": digest_file(path)}
-            for path in files
+            name: {"bytes": path.stat().st_size, "rows": rows.get(name), "sha256": digest_file(path)}
+            for name, path in files.items()
         },
     }

@@ -13,6 +13,7 @@ from churnml.config.blocks import (
 )
 from churnml.config.campaign import Campaign
 from churnml.config.checks import Check
+from churnml.config.exports import Exports, ExportTarget
 from churnml.config.fields import Channel
 from churnml.config.lists import Affected, Lists, LoyalAlarm, Winback, affected_problems
 from churnml.config.loader import load_params, resolved, write_resolved
@@ -47,6 +48,8 @@ __all__ = [
     "Csv",
     "CustomersTable",
     "EventsTable",
+    "ExportTarget",
+    "Exports",
     "Features",
     "Histories",
     "Lists",

@@ -12,6 +12,7 @@ from churnml.config.blocks import Churn, Clv, Features, Gate, Simulate, Snapshot
 from churnml.config.campaign import Campaign
 from churnml.config.campaign_checks import campaign_problems
 from churnml.config.checks import Checks
+from churnml.config.exports import Exports, export_problems
 from churnml.config.fields import Block, plain_path
 from churnml.config.lists import Lists, list_problems
 from churnml.config.problems import Contradictions, KeyPath, Problem
@@ -49,6 +50,7 @@ class Params(Block):
     verify: Verify = Field(default=Verify(), description="How leakage is looked for.")
     gate: Gate = Field(default=Gate(), description="When a model is refused.")
     campaign: Campaign = Field(default=Campaign(), description="Whom to contact.")
+    exports: Exports = Field(default=Exports(), description="Into which CRMs and platforms the list goes.")
     lists: Lists = Field(default=Lists(), description="What is listed beside the retention campaign.")
     simulate: Simulate = Field(default=Simulate(), description="The simulated company.")
 
@@ -79,6 +81,7 @@ class Params(Block):
             *_feature_problems(self.features, self.histories),
             *_value_column_problems(self),
             *campaign_problems(self.campaign, self.histories, self.treatments),
+            *export_problems(self.exports),
             *list_problems(self.lists, self.histories, campaign=self.campaign.name),
         ]
         if problems:

@@ -108,6 +108,22 @@ class Contact(_ColumnsByName):
     objected: Column | None = Field(
         default=None, description="Column that says who objected to marketing: anything but blank or a plain no."
     )
+    first_name: Column | None = Field(default=None, description="Column of the first name.")
+    last_name: Column | None = Field(default=None, description="Column of the last name.")
+    country: Column | None = Field(default=None, description="Column of the country, two letters.")
+    city: Column | None = Field(default=None, description="Column of the city.")
+    state: Column | None = Field(default=None, description="Column of the state or region.")
+    postcode: Column | None = Field(default=None, description="Column of the postcode.")
+    birth_date: Column | None = Field(default=None, description="Column of the date of birth, ISO, or its year.")
+    gender: Column | None = Field(default=None, description="Column of the gender, m or f.")
+    mobile_ad_id: Column | None = Field(default=None, description="Column of a device's advertising id.")
+    external_id: Column | None = Field(default=None, description="Column of your own id of the customer elsewhere.")
+    crm_id: Column | None = Field(default=None, description="Column of the record id in the CRM.")
+    zoho_id: Column | None = Field(default=None, description="Column of the record id in Zoho CRM.")
+    hubspot_id: Column | None = Field(default=None, description="Column of the record id in HubSpot.")
+    salesforce_id: Column | None = Field(default=None, description="Column of the record id in Salesforce.")
+    fxiaoke_id: Column | None = Field(default=None, description="Column of the record id in FXiaoke.")
+    braze_id: Column | None = Field(default=None, description="Column of the Braze id.")
 
 
 class Consent(_ColumnsByName):
@@ -118,6 +134,7 @@ class Consent(_ColumnsByName):
     sms: Column | None = Field(default=None, description="Consent column for text messages.")
     post: Column | None = Field(default=None, description="Consent column for letters.")
     push: Column | None = Field(default=None, description="Consent column for app notifications.")
+    ads: Column | None = Field(default=None, description="Consent column for advertising audiences.")
 
 
 class CustomersTable(_TableBlock):

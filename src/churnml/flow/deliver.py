@@ -13,6 +13,7 @@ from churnml.campaign.lists import write_lists
 from churnml.campaign.targeting import decide
 from churnml.config import Params, resolved
 from churnml.flow.buckets import read_buckets
+from churnml.flow.exporting import contact_rows, write_list, write_targets
 from churnml.flow.plan import campaign_plan
 from churnml.histories.store import History
 from churnml.storage import digest_bytes
@@ -21,7 +22,7 @@ __all__ = ["contact_data", "make_lists"]
 
 
 def make_lists(
-    params: Params, history: History, scores: pa.Table, *, labels: Path | None, folder: Path
+    params: Params, history: History, scores: pa.Table, *, labels: Path | None, folder: Path, root: Path | None = None
 ) -> dict[str, Any]:
     """Decide and write the lists of the campaign; contact data and consent are read here and nowhere before.
 
@@ -33,7 +34,9 @@ def make_lists(
     labels : Path or None
         With ready labels: folder of labels; who has churned already is not contacted.
     folder : Path
-        ``<folder>/<campaign>`` is written.
+        ``<folder>/<campaign>`` is written, with one folder a target of ``exports`` inside.
+    root : Path or None
+        Project folder, for the files that ``exports`` names; None = the working folder.
 
     Returns
     -------
@@ -42,9 +45,17 @@ def make_lists(
     """
     if params.churn.definition == "label" and labels is not None:
         scores = _without_the_churned(scores, labels)
-    decisions = decide(scores, contact_data(history), plan=campaign_plan(params))
+    contacts, plan = contact_data(history), campaign_plan(params)
+    decisions = decide(scores, contacts, plan=plan)
     config = digest_bytes(repr(sorted(resolved(params)["campaign"].items())).encode())
-    return write_lists(decisions, folder / params.campaign.name, config_digest=config)
+
+    def also(temp: Path) -> None:
+        listed = contact_rows(decisions)
+        write_list(listed, temp)
+        folders = [(entry, temp / entry.folder) for entry in params.exports.targets]
+        write_targets(params, listed, contacts, plan=plan, root=root or Path.cwd(), folders=folders)
+
+    return write_lists(decisions, folder / params.campaign.name, config_digest=config, also=also)
 
 
 def contact_data(history: History) -> pa.Table | None:
