@@ -72,9 +72,9 @@ def group(p: list[float], **more: object) -> Group:
         "value_at_risk": pa.array([100 * share for share in p], pa.float64()),
         **{f"reason_{k}": pa.nulls(n, pa.string()) for k in (1, 2, 3)},
     }
-    return Group(
-        pa.table(columns), **{"loyal": USUAL, "everybody": USUAL, "p_all": np.full(99, 0.1), "rule": "R."} | more
-    )
+    judged = {"loyal": (np.array(p, dtype=float), more.pop("loyal", USUAL)), **more.pop("parts", {})}
+    usual = {"judged": judged, "everybody": USUAL, "p_all": np.full(99, 0.1), "rule": "R."}
+    return Group(pa.table(columns), **(usual | more))
 
 
 def made(found: Group, contacts: pa.Table | None = None, *, plan: CampaignPlan = PLAN, least: float = 0.4) -> TeamList:
@@ -88,6 +88,14 @@ def test_an_alarm_of_the_loyal_alone_says_that_the_total_hides_it() -> None:
     assert "The total does not show it" in alone["verdict"]["en"]
     both = made(group([0.5, 0.3], p_all=np.full(99, 0.3))).documents["alarm"]
     assert "All customers are above" in both["verdict"]["en"]
+
+
+def test_one_part_of_the_rule_alone_may_give_the_alarm() -> None:
+    parts = {"tenure": (np.full(900, 0.1), USUAL), "tier": (np.full(90, 0.3), USUAL)}
+    found = made(group([0.1] * 990, parts=parts)).documents["alarm"]
+    assert found["alarm"]
+    assert [name for name, judged in found["groups"].items() if judged["is_high"]] == ["tier"]
+    assert "90 customers of the best tiers" in found["verdict"]["en"]
 
 
 def test_listed_are_those_at_high_risk_by_value_at_risk() -> None:

@@ -37,13 +37,24 @@ def test_known_chances_are_found_and_right_on_later_customers() -> None:
         assert p[rows].mean() == pytest.approx(returned[rows].mean(), abs=0.05)
 
 
-def test_the_check_is_made_on_the_newest_date_by_what_was_settled_then() -> None:
+def test_the_check_is_made_on_the_newest_dates_by_what_was_settled_by_each() -> None:
     cases, y, dates, _ = lost_customers(3000, seed=3)
     facts = fit_returns(cases, y, dates, reach_us=REACH, seed=1).facts
-    newest = dates == dates.max()
-    assert (facts["check"]["cases"], facts["check"]["returned"]) == (newest.sum(), y[newest].sum())
+    newest = dates >= REACH
+    assert (facts["check"]["dates"], facts["check"]["cases"]) == (3, newest.sum())
+    assert facts["check"]["returned"] == y[newest].sum()
     assert facts["check"]["expected"] == pytest.approx(y[newest].sum(), rel=0.2)
     assert set(facts["check"]["log_loss"]) == {"rate_by_silence", "logistic"}
+
+
+def test_a_level_that_moves_with_time_is_followed() -> None:
+    cases, y, dates, _ = lost_customers(4000, seed=10)
+    rarer = y * (np.random.default_rng(0).random(4000) < np.array([1.0, 0.8, 0.6, 0.4])[dates // REACH])
+    model = fit_returns(cases, rarer, dates, reach_us=REACH, seed=1)
+    newest = dates == dates.max()
+    plain = model.rule.predict(cases)[newest].sum()
+    assert model.shift < 0
+    assert abs(model.predict(cases)[newest].sum() - rarer[newest].sum()) < abs(plain - rarer[newest].sum())
 
 
 def test_where_nothing_but_the_silence_tells_the_simple_rule_is_as_good() -> None:

@@ -170,8 +170,9 @@ def test_the_alarm_is_told_and_ends_with_its_code(listed: Path, capsys: pytest.C
 def test_the_rates_of_before_are_those_of_the_labels(listed: Path) -> None:
     found = json.loads((listed / "data/lists/loyal_alarm/alarm.json").read_text("utf-8"))
     labels = json.loads((listed / "reports/labels.json").read_text("utf-8"))["by_date"]
-    assert {row["date"] for row in found["by_date"]} <= set(labels)
-    for row in found["by_date"]:
+    rows = [row for group in ("loyal", "tenure", "tier") for row in found["by_date"][group]]
+    assert {row["date"] for row in rows} <= set(labels)
+    for row in rows:
         assert row["churned"] <= labels[row["date"]]["churned"]
         assert 0 < row["n"] <= labels[row["date"]]["churned"] + labels[row["date"]]["stayed"]
 

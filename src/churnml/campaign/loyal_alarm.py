@@ -111,8 +111,11 @@ class Group:
     table : Table
         Loyal customers at risk: ``customer_id``, ``loyal_by``, ``tenure_days``, ``past_tier``, ``risk_band``,
         ``p_churn``, ``clv``, ``value_at_risk``, ``reason_1`` to ``reason_3``.
-    loyal, everybody : sequence of DateRate
-        Earlier rates of the group, and of all at risk.
+    judged : mapping of str to (ndarray, sequence of DateRate)
+        ``loyal`` (the members), and where the rule has two parts ``tenure`` and ``tier`` alone: probabilities now, and
+        the rates of earlier dates.
+    everybody : sequence of DateRate
+        Earlier rates of all at risk.
     p_all : ndarray
         Probabilities of all at risk now.
     rule : str
@@ -120,7 +123,7 @@ class Group:
     """
 
     table: pa.Table
-    loyal: Sequence[DateRate]
+    judged: Mapping[str, tuple[Floats, Sequence[DateRate]]]
     everybody: Sequence[DateRate]
     p_all: Floats
     rule: str
@@ -154,24 +157,30 @@ def loyal_list(
     least_probability : float
         Listed from this probability on.
     """
-    p = group.table["p_churn"].to_numpy()
-    loyal = judge(p, group.loyal, excess=excess, confidence=confidence)
-    everybody = judge(group.p_all, group.everybody, excess=excess, confidence=confidence)
-    listed = _listed(group.table, contacts, plan, least_probability)
-    told = {language: _verdict(loyal, everybody, language) for language in LANGUAGES}
+    # Each group is one more chance of a false alarm: the confidence asked for is that of all together.
+    each = 1 - (1 - confidence) / len(group.judged)
+    found = {name: judge(p, before, excess=excess, confidence=each) for name, (p, before) in group.judged.items()}
+    everybody = judge(group.p_all, group.everybody, excess=excess, confidence=each)
+    name = next((name for name, judgement in found.items() if judgement.is_high), "loyal")
+    told = {language: _verdict(name, found[name], everybody, language) for language in LANGUAGES}
+    is_high = found[name].is_high
     document = {
-        "alarm": loyal.is_high,
+        "alarm": is_high,
         "verdict": told,
         "as_of": as_of.isoformat(),
-        "loyal": loyal.facts(),
+        "groups": {name: judgement.facts() for name, judgement in found.items()},
         "all": everybody.facts(),
-        "by_date": [
-            {"date": at.day.isoformat(), "n": at.n, "churned": at.churned, "rate": round(at.rate, 6)}
-            for at in group.loyal
-            if at.n
-        ],
+        "by_date": {
+            name: [
+                {"date": at.day.isoformat(), "n": at.n, "churned": at.churned, "rate": round(at.rate, 6)}
+                for at in before
+                if at.n
+            ]
+            for name, (_, before) in group.judged.items()
+        },
     }
-    tone = "warning" if loyal.is_high else "note" if loyal.is_high is None else "good"
+    listed = _listed(group.table, contacts, plan, least_probability)
+    tone = "warning" if is_high else "note" if is_high is None else "good"
     language = plan.language
     return TeamList(
         name=plan.name,
@@ -186,10 +195,10 @@ def loyal_list(
             (words("loyal_alarm.listed", language, least=least_probability), ""),
             (words("loyal_alarm.for_owners", language), "note"),
         ],
-        tiles=_tiles(loyal, listed, language),
-        tables=[(words("loyal_alarm.rates", language), _rates(loyal, everybody, group, language))],
+        tiles=_tiles(found["loyal"], listed, language),
+        tables=[(words("loyal_alarm.rates", language), _rates(found, everybody, group, language))],
         counts={"contact": 0, "holdout": 0, "excluded": 0, "listed": listed.num_rows},
-        facts={"alarm": loyal.is_high, "verdict": told},
+        facts={"alarm": is_high, "verdict": told},
         documents={"alarm": document},
     )
 
@@ -216,13 +225,14 @@ def _listed(table: pa.Table, contacts: pa.Table | None, plan: CampaignPlan, leas
     return pa.table({name: column for name, column in columns.items() if name not in empty})
 
 
-def _verdict(loyal: Judgement, everybody: Judgement, language: str) -> str:
-    if loyal.n == 0:
+def _verdict(name: str, group: Judgement, everybody: Judgement, language: str) -> str:
+    if group.n == 0:
         return words("loyal_alarm.nobody_loyal", language)
-    figures = {"expected": loyal.expected, "usual": loyal.usual, "upper": loyal.upper, "n": loyal.n}
-    if loyal.is_high is None:
+    figures: dict[str, Any] = {"expected": group.expected, "usual": group.usual, "upper": group.upper, "n": group.n}
+    figures["who"] = words(f"loyal_alarm.who_{name}", language)
+    if group.is_high is None:
         return words("loyal_alarm.no_past", language, **figures)
-    if not loyal.is_high:
+    if not group.is_high:
         return words("loyal_alarm.quiet", language, **figures)
     key = "loyal_alarm.high_with_all" if everybody.is_high else "loyal_alarm.high_alone"
     return words(key, language, **figures, all=everybody.expected, all_usual=everybody.usual)
@@ -238,25 +248,25 @@ def _tiles(loyal: Judgement, listed: pa.Table, language: str) -> list[tuple[str,
     ]
 
 
-def _rates(loyal: Judgement, everybody: Judgement, group: Group, language: str) -> Table:
-    """Return the rates of the group and of all, now and at each earlier date."""
-    total: Mapping[date, DateRate] = {at.day: at for at in group.everybody}
-    now = (
-        words("loyal_alarm.now", language),
-        figure(loyal.n, "whole", language),
-        figure(loyal.expected, "percent", language),
-        figure(everybody.expected, "percent", language),
-    )
-    before = [
-        (
-            figure(at.day, "date", language),
-            figure(at.n, "whole", language),
-            figure(at.rate, "percent", language),
-            figure(total[at.day].rate if at.day in total and total[at.day].n else None, "percent", language),
-        )
-        for at in reversed(group.loyal)
-        if at.n
+def _rates(found: Mapping[str, Judgement], everybody: Judgement, group: Group, language: str) -> Table:
+    """Return the rates of each group and of all: now, the range of what is usual, and each earlier date."""
+    names = [*found, "all"]
+    judged = {**found, "all": everybody}
+    before = {name: {at.day: at for at in rates} for name, (_, rates) in group.judged.items()}
+    before["all"] = {at.day: at for at in group.everybody}
+
+    def line(key: str, rates: Mapping[str, float | None]) -> list[str]:
+        return [key, *(figure(rates.get(name), "percent", language) for name in names)]
+
+    rows = [
+        line(words("loyal_alarm.now", language), {name: judged[name].expected for name in names}),
+        line(words("loyal_alarm.usual", language), {name: judged[name].usual for name in names}),
+        line(words("loyal_alarm.usual_up_to", language), {name: judged[name].upper for name in names}),
     ]
-    keys = ("loyal_alarm.date", "loyal_alarm.n_loyal", "loyal_alarm.rate_loyal", "loyal_alarm.rate_all")
-    titles = [words(key, language) for key in keys]
-    return Table(titles, [now, *before], figures=frozenset({1, 2, 3}), bold=frozenset((0, at) for at in range(4)))
+    for day in sorted(before["all"], reverse=True):
+        at = {name: before[name].get(day) for name in names}
+        rates = {name: rate.rate for name, rate in at.items() if rate is not None and rate.n}
+        rows.append(line(figure(day, "date", language), rates))
+    titles = [words("loyal_alarm.date", language), *(words(f"loyal_alarm.rate_{name}", language) for name in names)]
+    places = range(1, len(titles))
+    return Table(titles, rows, figures=frozenset(places), bold=frozenset((0, at) for at in places))

@@ -36,11 +36,19 @@ _FAMILIES = {
     "action": "action",
     "group": "group",
     "reason": "exclusion",
+    "loyal_by": "loyal_by",
 }
 _DECIMALS = {"percent": 4, "money": 2}
 _TOP_ROWS = 20
-_ON_PAGE = 9
-_NOT_ON_PAGE = ("name", "language", "reach_at", "reason_2", "reason_3", "campaign", "model_version", "policy_version")
+_WHO = ("rank", "customer_id", "owner")
+_ON_PAGE = {
+    "winback": (*_WHO, "churned_on", "stop_date", "p_return", "value_after_return", "winback_gain", "channel"),
+    "loyal_alarm": (*_WHO, "tenure_days", "past_tier", "risk_band", "p_churn", "value_at_risk", "reason_1"),
+    "affected": (*_WHO, "contact_by", "channel", "n_affected", "risk_band", "p_churn", "value_at_risk"),
+}
+"""Columns of the page's first rows; nobody's name or address stands there."""
+
+_KEPT_TOGETHER = ("risk_band", "channel")
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,16 +203,22 @@ def _top(found: TeamList, table: pa.Table) -> list[Block]:
     language = found.plan.language
     if not table.num_rows:
         return [Paragraph(words(f"{found.kind}.nobody", language), "note")]
-    names = [name for name in table.column_names if name not in _NOT_ON_PAGE][:_ON_PAGE]
+    names = [name for name in _ON_PAGE[found.kind] if name in table.column_names]
     kinds = ["number" if _KINDS.get(name) == "money" else _KINDS.get(name, "text") for name in names]
     rows = [
-        [figure(row[name], kind, language) for name, kind in zip(names, kinds, strict=True)]
+        [_cell(name, row[name], kind, language) for name, kind in zip(names, kinds, strict=True)]
         for row in table.select(names).slice(0, _TOP_ROWS).to_pylist()
     ]
     titles = _headers(table, found)
     figures = frozenset(at for at, kind in enumerate(kinds) if kind != "text")
+    wide = frozenset(at for at, name in enumerate(names) if name == "reason_1")
     note = Paragraph(words("team_list.top_text", language, n=len(rows), file=f"{next(iter(found.files))}.csv"), "note")
-    return [note, Table([titles[name] for name in names], rows, figures=figures)]
+    return [note, Table([titles[name] for name in names], rows, figures=figures, wide=wide)]
+
+
+def _cell(name: str, value: object, kind: str, language: str) -> str:
+    text = figure(value, kind, language)
+    return text.replace(" ", "\N{NO-BREAK SPACE}") if name in _KEPT_TOGETHER else text
 
 
 def _facts(found: TeamList) -> list[tuple[str, str]]:

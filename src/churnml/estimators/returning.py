@@ -10,6 +10,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from churnml.errors import ModelError
+from churnml.estimators.calibrator import fit_level, logit, sigmoid
 from churnml.estimators.logistic import LogisticBaseline
 from churnml.estimators.matrix import spec_of
 
@@ -21,6 +22,7 @@ GONE = "gone_days"
 LEAST_OF_CLASS = 50
 """So many who came back, and who did not, must be there to learn from more than the time since the loss."""
 _MOST_BINS, _LEAST_IN_BIN, _PRIOR = 10, 50, 20.0
+_MOST_CHECKED = 3
 _GROUPS = 4
 
 
@@ -62,24 +64,28 @@ class ReturnModel:
     kind : str
         ``logistic`` or ``rate_by_silence``.
     rule : LogisticBaseline or RateBySilence
+    shift : float
+        On the log-odds scale: by how much the level was off on later dates, as far as these prove it.
     facts : mapping
-        Cases learned from, how many came back, and the check: cases, came back, expected, log loss of each rule.
+        Cases learned from, how many came back, and the check: dates, cases, came back, expected, log loss of each rule.
     """
 
     kind: str
     rule: LogisticBaseline | RateBySilence
+    shift: float
     facts: dict[str, Any]
 
     def predict(self, table: pa.Table) -> Floats:
         """Return the probability of a return, shape (n_rows,)."""
-        return self.rule.predict(table)
+        return sigmoid(logit(self.rule.predict(table)) + self.shift)
 
 
 def fit_returns(cases: pa.Table, y: Floats, dates: Int64s, *, reach_us: int, seed: int) -> ReturnModel:
-    """Choose on the newest date, by what was known by then, between two rules; then fit the better one on all dates.
+    """Choose on later dates, by what was settled by each, between two rules; then fit the better one on all dates.
 
-    The rules: the share by the time since the loss, and a logistic regression on all figures. Where no earlier date was
-    settled by the newest one, or too few came back, the share by time is used, unchecked.
+    The rules: the share by the time since the loss, and a logistic regression on all figures. They are checked on the
+    newest three dates that have settled ones before them; the level of the better one is moved by what the check says.
+    Where there is no such date, or too few came back, the share by time is used, unchecked.
 
     Parameters
     ----------
@@ -108,11 +114,25 @@ def fit_returns(cases: pa.Table, y: Floats, dates: Int64s, *, reach_us: int, see
     order = np.lexsort((np.asarray(cases["customer_id"].to_pylist(), dtype=object).astype(str), dates))
     cases, y, dates = cases.take(pa.array(order)), y[order], dates[order]
     facts: dict[str, Any] = {"cases": len(y), "returned": int(y.sum()), "dates": len(np.unique(dates))}
-    newest = dates == dates.max()
-    earlier = dates + reach_us <= dates.max()
-    losses = _compared(cases, y, earlier, newest, facts, seed=seed)
-    kind = min(losses, key=lambda name: losses[name]) if losses else "rate_by_silence"
-    return ReturnModel(kind, _fit(kind, cases, y, seed=seed), {"rule": kind, **facts})
+    check = _checked(cases, y, dates, reach_us=reach_us, seed=seed)
+    if check is None:
+        facts["rule"] = "rate_by_silence"
+        return ReturnModel(facts["rule"], _fit(facts["rule"], cases, y, seed=seed), 0.0, facts)
+    losses = {kind: _log_loss(check.y, p) for kind, p in check.p.items()}
+    kind = min(losses, key=lambda name: losses[name])
+    shift = fit_level(logit(check.p[kind]), check.y)
+    facts["rule"], facts["check"] = (
+        kind,
+        {
+            "dates": check.n_dates,
+            "cases": len(check.y),
+            "returned": int(check.y.sum()),
+            "expected": round(float(check.p[kind].sum()), 2),
+            "log_loss": {name: round(loss, 6) for name, loss in losses.items()},
+            "shift": round(shift, 6),
+        },
+    )
+    return ReturnModel(kind, _fit(kind, cases, y, seed=seed), shift, facts)
 
 
 def _fit(kind: str, cases: pa.Table, y: Floats, *, seed: int) -> LogisticBaseline | RateBySilence:
@@ -121,32 +141,37 @@ def _fit(kind: str, cases: pa.Table, y: Floats, *, seed: int) -> LogisticBaselin
     return LogisticBaseline(spec_of(cases), seed=seed).fit(cases, y)
 
 
-def _compared(
-    cases: pa.Table,
-    y: Floats,
-    earlier: npt.NDArray[np.bool_],
-    newest: npt.NDArray[np.bool_],
-    facts: dict[str, Any],
-    *,
-    seed: int,
-) -> dict[str, float]:
-    """Return the log loss of each rule on the newest date, and note how the better one did; nothing to check: none."""
-    if not earlier.any() or not y[earlier].sum():
-        return {}
-    of_class = min(y[earlier].sum(), (1 - y[earlier]).sum())
-    learned, checked = cases.filter(pa.array(earlier)), cases.filter(pa.array(newest))
-    is_enough = of_class >= LEAST_OF_CLASS and len(np.unique(learned[GONE].to_numpy())) > 1
-    kinds = ["rate_by_silence", *(["logistic"] if is_enough else [])]
-    p = {kind: _fit(kind, learned, y[earlier], seed=seed).predict(checked) for kind in kinds}
-    losses = {kind: _log_loss(y[newest], values) for kind, values in p.items()}
-    best = min(losses, key=lambda kind: losses[kind])
-    facts["check"] = {
-        "cases": int(newest.sum()),
-        "returned": int(y[newest].sum()),
-        "expected": round(float(p[best].sum()), 2),
-        "log_loss": {kind: round(loss, 6) for kind, loss in losses.items()},
-    }
-    return losses
+@dataclass(frozen=True, slots=True)
+class _Check:
+    """Outcomes of later dates, and what each rule that could be learned for all of them had expected."""
+
+    y: Floats
+    p: dict[str, Floats]
+    n_dates: int
+
+
+def _checked(cases: pa.Table, y: Floats, dates: Int64s, *, reach_us: int, seed: int) -> _Check | None:
+    """Predict the newest dates from what was settled by each; None where nothing was."""
+    parts: list[tuple[Floats, dict[str, Floats]]] = []
+    for date in np.unique(dates)[::-1][:_MOST_CHECKED].tolist():
+        earlier, now = dates + reach_us <= date, dates == date
+        if not earlier.any() or not y[earlier].sum():
+            break
+        learned, asked = cases.filter(pa.array(earlier)), cases.filter(pa.array(now))
+        kinds = _possible(learned, y[earlier])
+        parts.append((y[now], {kind: _fit(kind, learned, y[earlier], seed=seed).predict(asked) for kind in kinds}))
+    if not parts:
+        return None
+    # A rule that could not be learned by the oldest of these dates is judged by the newer ones alone.
+    if "logistic" in parts[0][1]:
+        parts = [part for part in parts if "logistic" in part[1]]
+    p = {kind: np.concatenate([found[kind] for _, found in parts]) for kind in parts[0][1]}
+    return _Check(np.concatenate([truth for truth, _ in parts]), p, len(parts))
+
+
+def _possible(learned: pa.Table, y: Floats) -> list[str]:
+    is_enough = min(y.sum(), (1 - y).sum()) >= LEAST_OF_CLASS and len(np.unique(learned[GONE].to_numpy())) > 1
+    return ["rate_by_silence", *(["logistic"] if is_enough else [])]
 
 
 def _log_loss(y: Floats, p: Floats) -> float:

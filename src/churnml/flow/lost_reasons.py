@@ -75,32 +75,33 @@ def reasons_of(
     """
     n = len(bucket.customers)
     verdict, last = np.zeros(n, dtype=np.int64), np.zeros(n, dtype=np.int64)
-    texts: list[str | None] = [None] * n
+    texts = np.full(n, None, dtype=object)
     newest = np.full(n, -NEVER, dtype=np.int64)
     for column in _columns(bucket, history, definition, extra):
-        graveness = np.array([_ORDER.index(rule.verdict(text)) for text in column.vocabulary], dtype=np.int64)
-        found = graveness[column.codes]
-        is_never = found == _ORDER.index("never")
-        np.maximum.at(verdict, column.who[is_never], found[is_never])
+        # A row without a text has the code -1, which takes the last place.
+        gravity = np.array([*(_ORDER.index(rule.verdict(text)) for text in column.vocabulary), 0], dtype=np.int64)
+        found = gravity[column.codes]
+        np.maximum.at(verdict, column.who, np.where(found == _ORDER.index("never"), found, 0))
         if not column.is_last:
             continue
-        np.maximum.at(verdict, column.who, found)
-        # Rows ascend in time within a customer: the last one written stays.
         order = np.lexsort((column.when, column.who))
-        of_column = np.full(n, -1, dtype=np.int64)
-        of_column[column.who[order]] = order
-        for who in np.flatnonzero(of_column >= 0).tolist():
-            row = of_column[who]
-            last[who] = max(last[who], found[row])
-            if column.when[row] >= newest[who]:
-                newest[who], texts[who] = column.when[row], column.vocabulary[column.codes[row]]
-    return Reasons(verdict, last, texts)
+        of_customer = np.full(n, -1, dtype=np.int64)
+        of_customer[column.who[order]] = order
+        who = np.flatnonzero(of_customer >= 0)
+        rows = of_customer[who]
+        last[who] = np.maximum(last[who], found[rows])
+        is_newer = (column.when[rows] >= newest[who]) & (column.codes[rows] >= 0)
+        who, rows = who[is_newer], rows[is_newer]
+        newest[who], texts[who] = column.when[rows], np.array(column.vocabulary, dtype=object)[column.codes[rows]]
+    return Reasons(verdict, last, texts.tolist())
 
 
 def _columns(bucket: Bucket, history: History, definition: ChurnDefinition, extra: Collection[str]) -> Iterator[_Texts]:
     for info in history.of_kind("spells"):
         if "end_reason" in info.columns:
-            yield _texts(bucket, info.name, "end_reason", bucket.instants(info.name, "ended_at"), is_last=True)
+            # Of spells the one that ends last tells why, or none where it is still open or gives no reason.
+            ended = bucket.instants(info.name, "ended_at")
+            yield _texts(bucket, info.name, "end_reason", ended, is_last=True, keeps_empty=True)
     for place in extra:
         table, _, column = place.partition(".")
         kind = history.tables[table].kind
@@ -120,9 +121,12 @@ def _times(bucket: Bucket, table: str, kind: str) -> Int64s:
     return bucket.instants(table, "ended_at" if kind == "spells" else "occurred_at")
 
 
-def _texts(bucket: Bucket, table: str, column: str, when: Int64s, *, is_last: bool) -> _Texts:
+def _texts(
+    bucket: Bucket, table: str, column: str, when: Int64s, *, is_last: bool, keeps_empty: bool = False
+) -> _Texts:
     codes, vocabulary = bucket.text_codes(table, column)
     who = np.repeat(np.arange(len(bucket.customers)), np.diff(bucket.offsets(table)))
-    # A row without a text says nothing, not even that an earlier reason no longer holds.
-    keep = (bucket.known_until(table) == NEVER) & (codes >= 0)
+    keep = bucket.known_until(table) == NEVER
+    # Elsewhere a row without a text says nothing, not even that an earlier reason no longer holds.
+    keep = keep if keeps_empty else keep & (codes >= 0)
     return _Texts(who[keep], when[keep], codes[keep], vocabulary, is_last)

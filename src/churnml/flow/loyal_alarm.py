@@ -63,14 +63,15 @@ def make_loyal_alarm(
         return Unmade(block.name, "loyal_alarm.no_value")
     now = _standing_now(params, history, scores)
     before = _standing_before(params, history, labels)
-    is_loyal, by = _loyal(now, block, has_value=params.clv is not None)
-    zone = params.histories.timezone
+    zone, has_value = params.histories.timezone, params.clv is not None
+    parts_now, parts_before = (_parts(table, block, has_value=has_value) for table in (now, before))
+    p_now = _probabilities(now, scores)
     group = Group(
-        _members(now, is_loyal, by, scores),
-        loyal=_rates(before, _loyal(before, block, has_value=params.clv is not None)[0], zone),
+        _members(now, parts_now, scores),
+        judged={name: (p_now[chosen], _rates(before, parts_before[name], zone)) for name, chosen in parts_now.items()},
         everybody=_rates(before, np.ones(before.num_rows, dtype=bool), zone),
         p_all=scores["p_churn"].drop_null().to_numpy(),
-        rule=_rule_words(block, plan.language, has_value=params.clv is not None),
+        rule=_rule_words(block, plan.language, has_value=has_value),
     )
     return loyal_list(
         group,
@@ -144,33 +145,38 @@ def _with_tiers(table: pa.Table) -> pa.Table:
     return table.append_column("past_tier", pa.array(tier, pa.string())).drop_columns(["value"])
 
 
-def _loyal(table: pa.Table, block: LoyalAlarm, *, has_value: bool) -> tuple[Bools, npt.NDArray[np.object_]]:
-    """Return who is loyal, and by what."""
-    n = table.num_rows
-    by_tenure, by_tier = np.zeros(n, dtype=bool), np.zeros(n, dtype=bool)
+def _parts(table: pa.Table, block: LoyalAlarm, *, has_value: bool) -> dict[str, Bools]:
+    """Return who is loyal, and where the rule has two parts, whom each of them names."""
+    parts = {}
     if block.tenure_days is not None:
-        by_tenure = pc.fill_null(pc.greater_equal(table["tenure_days"], block.tenure_days), False).to_numpy()
-    if has_value:
-        by_tier = pc.is_in(table["past_tier"], value_set=pa.array(block.tiers, pa.string())).to_numpy()
-    by = np.select([by_tenure & by_tier, by_tenure, by_tier], ["both", "tenure", "tier"], default="").astype(object)
-    asked = [block.tenure_days is not None, bool(block.tiers) and has_value]
-    needs_both = block.match == "all" and all(asked)
-    return (by_tenure & by_tier if needs_both else by_tenure | by_tier), by
+        days = pc.greater_equal(table["tenure_days"], block.tenure_days)
+        parts["tenure"] = pc.fill_null(days, False).to_numpy().astype(bool)
+    if block.tiers and has_value:
+        tiers = pc.is_in(table["past_tier"], value_set=pa.array(block.tiers, pa.string()))
+        parts["tier"] = tiers.to_numpy().astype(bool)
+    joint = np.all if block.match == "all" else np.any
+    loyal: Bools = joint(list(parts.values()), axis=0)
+    return {"loyal": loyal, **(parts if len(parts) > 1 else {})}
 
 
-def _members(now: pa.Table, is_loyal: Bools, by: npt.NDArray[np.object_], scores: pa.Table) -> pa.Table:
-    members = now.filter(pa.array(is_loyal))
+def _probabilities(now: pa.Table, scores: pa.Table) -> Floats:
+    place = pc.index_in(now["customer_id"], value_set=scores["customer_id"].combine_chunks())
+    return scores["p_churn"].take(place).to_numpy()  # type: ignore[no-any-return]
+
+
+def _members(now: pa.Table, parts: dict[str, Bools], scores: pa.Table) -> pa.Table:
+    chosen = parts["loyal"]
+    members = now.filter(pa.array(chosen))
     place = pc.index_in(members["customer_id"], value_set=scores["customer_id"].combine_chunks())
-    days = pc.floor(members["tenure_days"]).cast(pa.int64())
-    return pa.table(
-        {
-            "customer_id": members["customer_id"],
-            "loyal_by": pa.array(by[is_loyal], pa.string()),
-            "tenure_days": days,
-            "past_tier": members["past_tier"],
-            **{name: scores[name].take(place) for name in _FROM_SCORES},
-        }
-    )
+    columns = {
+        "customer_id": members["customer_id"],
+        "tenure_days": pc.floor(members["tenure_days"]).cast(pa.int64()),
+        "past_tier": members["past_tier"],
+    }
+    if len(parts) > 1:
+        by = np.select([parts["tenure"] & parts["tier"], parts["tenure"]], ["both", "tenure"], default="tier")
+        columns["loyal_by"] = pa.array(by[chosen].astype(object), pa.string())
+    return pa.table({**columns, **{name: scores[name].take(place) for name in _FROM_SCORES}})
 
 
 def _rates(before: pa.Table, chosen: Bools, zone: str) -> list[DateRate]:
