@@ -28,12 +28,19 @@ CONTACT: Mapping[str, str] = {
     "customer_id": "text",
     "name": "text",
     "owner": "text",
+    "team": "text",
     "language": "text",
+    "segment": "text",
     **_WORTH,
+    "gain_low": "money",
+    "gain_high": "money",
+    "contact_on": "date",
     "contact_by": "date",
     "channel": "text",
     "reach_at": "text",
     "action": "text",
+    "cause": "text",
+    "control": "text",
     "reason_1": "text",
     "reason_2": "text",
     "reason_3": "text",
@@ -45,7 +52,9 @@ CONTACT: Mapping[str, str] = {
 HOLDOUT: Mapping[str, str] = {
     "customer_id": "text",
     "group": "text",
+    "segment": "text",
     **_WORTH,
+    "action": "text",
     **_VERSIONS,
 }
 """Columns of the hold-out list: nothing by which anybody could be contacted."""
@@ -62,8 +71,18 @@ EXCLUDED: Mapping[str, str] = {
 """Columns of the list of those left out."""
 
 _DECIMALS = {"percent": 4, "money": 2}
-_WORDED = {"risk_band": "risk_band", "channel": "channel", "action": "action", "group": "group", "reason": "exclusion"}
-_OF_VALUE = ("value_tier", "clv", "value_at_risk", "expected_gain")
+_WORDED = {
+    "risk_band": "risk_band",
+    "channel": "channel",
+    "action": "action",
+    "group": "group",
+    "reason": "exclusion",
+    "cause": "cause",
+    "control": "control",
+}
+_OF_VALUE = ("value_tier", "clv", "value_at_risk", "expected_gain", "gain_low", "gain_high")
+_WHERE_KNOWN = ("gain_low", "gain_high", "cause", "control")
+"""Left out where no row has a value."""
 # Who never agreed, or objected, is named with the reason alone: no figures about them are passed on.
 _WITHOUT_FIGURES = ("objected", "no_consent", "no_consent_recorded")
 
@@ -96,12 +115,36 @@ def file_table(
         column = _column(decisions, rows, name, language)
         if column is None or (decisions.ranking == "probability" and name in _OF_VALUE):
             continue
+        if name in _WHERE_KNOWN and decisions.table[name].null_count == decisions.table.num_rows:
+            continue
         if kind in _DECIMALS:
             column = pc.round(column, _DECIMALS[kind])
         if decision == "excluded" and name in {"risk_band", "value_at_risk", "expected_gain"}:
             column = pc.if_else(silent, None, column)
         found[name] = worded(column, _WORDED[name], language) if name in _WORDED else column
+        if name == "action":
+            found[name] = _in_own_words(decisions, rows, found[name], language)
+        elif name == "reason":
+            found[name] = _with_detail(rows, found[name], language)
     return pa.table(found)
+
+
+def _in_own_words(decisions: Decisions, rows: pa.Table, texts: pa.Array, language: str) -> pa.Array:
+    """Return what is to be done in the playbook's words, else in those of the campaign, else in the catalogue's."""
+    labels = {action.name: action.label.get(language) for action in decisions.plan.choices}
+    named = pa.array([labels.get(name) for name in rows["action"].to_pylist()], pa.string())
+    own = f"action_words_{language}"
+    return pc.coalesce(*([rows[own]] if own in rows.column_names else []), named, texts)
+
+
+def _with_detail(rows: pa.Table, texts: pa.Array, language: str) -> pa.Array:
+    """Return the reasons with the rule, or the team and channel, that made them."""
+    details = worded(pc.replace_substring_regex(rows["exclusion_detail"], "^.*/", ""), "channel", language)
+    team = pc.replace_substring_regex(rows["exclusion_detail"], "/[^/]*$", "")
+    of_team = pc.and_(pc.equal(rows["exclusion"], "over_capacity"), pc.is_valid(rows["exclusion_detail"]))
+    details = pc.if_else(of_team, pc.binary_join_element_wise(team, details, ", "), rows["exclusion_detail"])
+    colon = ": " if language == "en" else "\uff1a"
+    return pc.coalesce(pc.binary_join_element_wise(texts, details, colon), texts)
 
 
 def _column(decisions: Decisions, rows: pa.Table, name: str, language: str) -> pa.ChunkedArray | pa.Array | None:

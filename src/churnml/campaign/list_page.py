@@ -95,11 +95,10 @@ def column_meaning(name: str, decisions: Decisions, language: str) -> str:
 
 
 def _tiles(decisions: Decisions, n: dict[str, int], language: str) -> Tiles:
-    plan = decisions.plan
     counts = [(words(f"list.n_{name}", language), figure(n[name], "whole", language)) for name in n]
-    cost = (words("list.total_cost", language), _money(plan.cost * n["contact"], decisions, language))
+    cost = (words("list.total_cost", language), _money(decisions.spent, decisions, language))
     if decisions.ranking == "probability":
-        kept = figure(plan.effect * decisions.total("p_churn"), "rate", language)
+        kept = figure(decisions.kept, "rate", language)
         return Tiles([*counts, (words("list.total_kept", language), kept), cost])
     gain, at_risk = (
         _money(listed_total(decisions, name), decisions, language) for name in ("expected_gain", "value_at_risk")
@@ -123,7 +122,7 @@ def _not_fitted(decisions: Decisions, language: str) -> list[Section]:
     """Return what would have been worth a contact and did not fit the limits, with its number and value."""
     left = decisions.of("excluded")
     rows = []
-    for reason in (name for name in EXCLUSIONS if name.startswith("over_")):
+    for reason in ("over_budget", "over_capacity", "after_stop"):
         over = left.filter(pc.equal(pc.fill_null(left["exclusion"], ""), reason))
         if over.num_rows:
             sums = [_sum(over, name, decisions, language) for name in ("value_at_risk", "expected_gain")]
@@ -163,6 +162,7 @@ def _facts(decisions: Decisions, language: str) -> list[tuple[str, str]]:
         (words("column.campaign", language), plan.name),
         (words("column.model_version", language), decisions.model_version),
         (words("column.policy_version", language), plan.policy_version),
+        *([(words("list.effective_from", language), plan.effective_from)] if plan.effective_from else []),
     ]
 
 
@@ -172,6 +172,8 @@ def _what(decisions: Decisions, language: str) -> str:
 
 def _ranked(decisions: Decisions, language: str) -> str:
     plan = decisions.plan
+    if plan.actions:
+        return words(f"list.ranked_actions_{decisions.ranking}", language, gap=decisions.gap)
     key = "list.ranked_text" if decisions.ranking == "expected_gain" else "list.ranked_text_probability"
     return words(key, language, effect=plan.effect, cost=plan.cost, currency=plan.currency)
 

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import pyarrow.compute as pc
+
 from churnml.campaign.columns import CONTACT, EXCLUDED, HOLDOUT, file_table, headers
+from churnml.campaign.decisions import LimitUse
 from churnml.campaign.list_page import explanation, list_page, listed_total
 from churnml.campaign.listings import contact_listing
+from churnml.campaign.plan import ActionPlan
 from churnml.campaign.targeting import EXCLUSIONS, Decisions, decide
 from churnml.exports.listing import Listing, sheets_of
 from churnml.exports.tables import write_csv
@@ -89,23 +94,27 @@ def _manifest(decisions: Decisions, folder: Path, rows: dict[str, int], config_d
         "campaign": plan.name,
         "as_of": decisions.as_of.isoformat(),
         "policy_version": plan.policy_version,
+        "effective_from": plan.effective_from or None,
+        "stop_on": plan.stop_on.isoformat() if plan.stop_on else None,
         "ranking": decisions.ranking,
         "model_version": decisions.model_version,
         "config_digest": config_digest,
         "language": plan.language,
         "currency": plan.currency,
         "economics": {
-            "effect": plan.effect,
-            "cost": plan.cost,
+            "actions": {action.name: _economics(action) for action in plan.choices},
             "capacity": plan.capacity,
             "budget": plan.budget,
-            "contacts_cost": plan.cost * counts["contact"],
+            "contacts_cost": decisions.spent,
             "contacts_expected_gain": listed_total(decisions, "expected_gain")
             if decisions.ranking == "expected_gain"
             else None,
-            "contacts_expected_kept": plan.effect * decisions.total("p_churn"),
+            "contacts_expected_kept": decisions.kept,
+            "gap": decisions.gap,
         },
-        "holdout": {"share": plan.holdout_share, "seed": plan.seed},
+        "limits": [_limit(one) for one in decisions.limits],
+        "late": _n_late(decisions),
+        "holdout": {"share": plan.holdout_share, "seed": plan.seed, "drawn": decisions.ledger.num_rows},
         "counts": {
             "customers": decisions.table.num_rows,
             **{name: counts[name] for name in ("contact", "holdout", "excluded")},
@@ -122,3 +131,28 @@ def _manifest(decisions: Decisions, folder: Path, rows: dict[str, int], config_d
             for name, path in files.items()
         },
     }
+
+
+def _economics(action: ActionPlan) -> dict[str, Any]:
+    return {
+        "channels": list(action.channels),
+        "effect": action.effect,
+        "effect_low": action.effect_low,
+        "effect_high": action.effect_high,
+        "effect_by_segment": dict(action.effect_by_segment),
+        "cost": action.cost,
+        "gives": action.gives,
+        "gives_share": action.gives_share,
+        "take_rate": action.take_rate,
+    }
+
+
+def _limit(one: LimitUse) -> dict[str, Any]:
+    """Return how far a limit went; its figures rounded, so that sums in another order say the same."""
+    return {key: round(value, 6) if isinstance(value, float) else value for key, value in asdict(one).items()}
+
+
+def _n_late(decisions: Decisions) -> int:
+    """Return how many contacts are planned later than they should be made: the places of the days before are taken."""
+    rows = decisions.of("contact")
+    return int(pc.sum(pc.greater(rows["contact_on"], rows["contact_by"])).as_py() or 0)

@@ -14,15 +14,25 @@ from churnml.campaign.targeting import decide
 from churnml.config import Params, resolved
 from churnml.flow.buckets import read_buckets
 from churnml.flow.exporting import contact_rows, write_list, write_targets
+from churnml.flow.known import contact_data, customer_attributes, levels_of, past_contact_rows
 from churnml.flow.plan import campaign_plan
+from churnml.flow.playbook import read_playbook
 from churnml.histories.store import History
+from churnml.parquet import read_parquet, write_parquet
 from churnml.storage import digest_bytes
 
-__all__ = ["contact_data", "make_lists"]
+__all__ = ["make_lists"]
 
 
 def make_lists(
-    params: Params, history: History, scores: pa.Table, *, labels: Path | None, folder: Path, root: Path | None = None
+    params: Params,
+    history: History,
+    scores: pa.Table,
+    *,
+    labels: Path | None,
+    folder: Path,
+    holdouts: Path | None = None,
+    root: Path | None = None,
 ) -> dict[str, Any]:
     """Decide and write the lists of the campaign; contact data and consent are read here and nowhere before.
 
@@ -35,8 +45,11 @@ def make_lists(
         With ready labels: folder of labels; who has churned already is not contacted.
     folder : Path
         ``<folder>/<campaign>`` is written, with one folder a target of ``exports`` inside.
+    holdouts : Path or None
+        Folder in which ``<campaign>.parquet`` keeps who was drawn into which arm, from one list to the next; None =
+        every list draws anew.
     root : Path or None
-        Project folder, for the files that ``exports`` names; None = the working folder.
+        Project folder, for the playbook and the files that ``exports`` names; None = the working folder.
 
     Returns
     -------
@@ -45,9 +58,29 @@ def make_lists(
     """
     if params.churn.definition == "label" and labels is not None:
         scores = _without_the_churned(scores, labels)
-    contacts, plan = contact_data(history), campaign_plan(params)
-    decisions = decide(scores, contacts, plan=plan)
+    zone = params.histories.timezone
+    campaign = params.campaign.in_effect(params.histories.as_of_us, timezone=zone)
+    plan = campaign_plan(params)
+    playbook = read_playbook(campaign, root=root or Path.cwd())
+    attributes = customer_attributes(params, campaign, history)
+    if playbook is not None and campaign.segment is not None:
+        playbook.check_segments(levels_of(attributes, campaign.segment))
+    kept = None if holdouts is None else holdouts / f"{plan.name}.parquet"
+    contacts = contact_data(params, history, plan=plan)
+    decisions = decide(
+        scores,
+        contacts,
+        plan=plan,
+        playbook=playbook,
+        attributes=attributes,
+        past=past_contact_rows(params, history),
+        ledger=read_parquet(kept) if kept is not None and kept.exists() else None,
+    )
     config = digest_bytes(repr(sorted(resolved(params)["campaign"].items())).encode())
+    # The draw is kept first: a list that was delivered must never be drawn again.
+    if kept is not None:
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        write_parquet(decisions.ledger, kept)
 
     def also(temp: Path) -> None:
         listed = contact_rows(decisions)
@@ -55,15 +88,7 @@ def make_lists(
         folders = [(entry, temp / entry.folder) for entry in params.exports.targets]
         write_targets(params, listed, contacts, plan=plan, root=root or Path.cwd(), folders=folders)
 
-    return write_lists(decisions, folder / params.campaign.name, config_digest=config, also=also)
-
-
-def contact_data(history: History) -> pa.Table | None:
-    """Return contact data and consent by role, or None where the contract declares none."""
-    table = history.contacts()
-    if table is None:
-        return None
-    return table.rename_columns([name.removeprefix("contact_") for name in table.column_names])
+    return write_lists(decisions, folder / plan.name, config_digest=config, also=also)
 
 
 def _without_the_churned(scores: pa.Table, labels: Path) -> pa.Table:

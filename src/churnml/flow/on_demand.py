@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from churnml.config import Affected, CalendarTable, Params, affected_problems
 from churnml.errors import ConfigError, did_you_mean
-from churnml.flow.deliver import contact_data
+from churnml.flow.known import contact_data
 from churnml.flow.other_lists import write_affected
 from churnml.flow.plan import campaign_plan
 from churnml.histories.store import open_history
@@ -130,9 +130,9 @@ def affected_on_demand(params: Params, *, root: Path, rule: Affected, out: Path)
     """
     history = open_history(root / "data" / "prepared")
     scores = read_parquet(root / "data" / "scored" / "scores.parquet")
-    return write_affected(
-        params, history, scores, contact_data(history), rule=rule, plan=campaign_plan(params), folder=out
-    )
+    plan = campaign_plan(params)
+    contacts = contact_data(params, history, plan=plan)
+    return write_affected(params, history, scores, contacts, rule=rule, plan=plan, folder=out)
 
 
 def _only_calendar(params: Params) -> str:

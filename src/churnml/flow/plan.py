@@ -31,7 +31,7 @@ def campaign_plan(params: Params) -> CampaignPlan:
         action=campaign.action,
         effect=campaign.effect,
         cost=campaign.cost,
-        channels=campaign.channels,
+        channels=tuple(dict.fromkeys(a.channel for a in campaign.actions.values())) or campaign.channels,
         teams=tuple(
             Team(name, team.owners, {str(channel): n for channel, n in team.per_day.items()})
             for name, team in campaign.teams.items()
