@@ -54,7 +54,7 @@ class Featurized:
 
 def beside_limit(ready: Featurized, results: Results, n_rounds: int) -> None:
     project = ready.project
-    for n in (12, 24):
+    for n in (1, 12, 24):
         project.featurize(n)  # the limit writes what this wrote
     one, twelve, twenty_four = (partial(project.featurize, n) for n in (1, 12, 24))
     used = rounds(
@@ -64,12 +64,14 @@ def beside_limit(ready: Featurized, results: Results, n_rounds: int) -> None:
         ours_24=twenty_four,
         limit_24=partial(ready.limit, 24),
         ours_1=one,
+        limit_1=partial(ready.limit, 1),
     )
     results.add("limit_12", median(u.cpu for u in used["limit_12"]))
     results.add("featurize_12", median(u.cpu for u in used["ours_12"]))
     results.add("featurize_12_per_limit", ratio(used["ours_12"], used["limit_12"]))
     results.add("featurize_24_per_limit", ratio(used["ours_24"], used["limit_24"]))
     results.add("featurize_24_per_1", ratio(used["ours_24"], used["ours_1"]))
+    results.add("limit_24_per_1", ratio(used["limit_24"], used["limit_1"]))
 
 
 def beside_one_thread(ready: Featurized, results: Results, n_rounds: int) -> None:

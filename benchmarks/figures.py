@@ -38,6 +38,9 @@ FIGURES = {
     "featurize_12_per_limit": Kind("featurize", "ratio", "<= 1.9", "featurize / L, processor, 12 snapshots"),
     "featurize_24_per_limit": Kind("featurize", "ratio", "<= 1.7", "featurize / L, processor, 24 snapshots"),
     "featurize_24_per_1": Kind("featurize", "ratio", "<= 2.6", "featurize, processor, 24 snapshots / one"),
+    "limit_24_per_1": Kind(
+        "featurize", "ratio", "", "L at 24 snapshots / L at one: what writing 24 times the rows takes"
+    ),
     "featurize_threads": Kind("threads", "ratio", ">= 1.6", "featurize, wall time, one thread / two"),
     "duckdb_filter_per_featurize": Kind("references", "ratio", "", "DuckDB, a filter on every aggregate / featurize"),
     "duckdb_rings_per_featurize": Kind("references", "ratio", "", "DuckDB, rings between windows first / featurize"),

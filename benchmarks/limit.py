@@ -14,7 +14,13 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-OPTIONS = {"compression": "snappy", "write_page_checksum": True, "version": "2.6", "write_statistics": False}
+OPTIONS = {
+    "compression": "snappy",
+    "write_page_checksum": True,
+    "version": "2.6",
+    "write_statistics": False,
+    "write_batch_size": 1 << 16,
+}
 """As the features are written, text coded: whatever else were written would make the limit look dearer."""
 FOUR = ["customer_id", "occurred_at", "amount", "c:channel"]
 

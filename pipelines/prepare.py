@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from churnml.config import load_params
-from churnml.flow.raw import prepare_histories
-from churnml.stage import parse_paths, run_stage
+from churnml.flow.quick_start import quick_start
+
+with quick_start():
+    from churnml.config import load_params
+    from churnml.flow.raw import prepare_histories
+    from churnml.stage import parse_paths, run_stage
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from churnml.config import load_params
-from churnml.flow.spine import make_spine
-from churnml.histories.store import open_history
-from churnml.stage import parse_paths, run_stage
+from churnml.flow.quick_start import quick_start
+
+with quick_start():
+    from churnml.config import load_params
+    from churnml.flow.spine import make_spine
+    from churnml.histories.store import open_history
+    from churnml.stage import parse_paths, run_stage
 
 
 def main(argv: Sequence[str] | None = None) -> int:

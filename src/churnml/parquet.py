@@ -29,6 +29,7 @@ PARQUET_OPTIONS: dict[str, Any] = {
     "write_page_checksum": True,
     "version": "2.6",
     "coerce_timestamps": "us",
+    "write_batch_size": 1 << 16,
 }
 """How every Parquet file of ours is written."""
 

@@ -18,6 +18,8 @@ __all__ = ["Arena", "Columns", "slug"]
 
 Float32s = npt.NDArray[np.float32]
 Int32s = npt.NDArray[np.int32]
+_LINE = 16
+"""Numbers of single precision in one line of the processor's cache."""
 
 
 @cache
@@ -32,6 +34,13 @@ def slug(text: str) -> str:
     return "_".join("".join(c if c.isalnum() else " " for c in text).split()) or "blank"
 
 
+def _aligned(n: int) -> Float32s:
+    """Return memory for ``n`` numbers that begins with a line of the processor's cache."""
+    memory = np.empty(n + _LINE, dtype=np.float32)
+    begin = -(memory.ctypes.data // memory.itemsize) % _LINE
+    return memory[begin : begin + n]
+
+
 class Arena:
     """Memory for the blocks of one tile after the other: getting it anew would cost more than filling it.
 
@@ -39,7 +48,7 @@ class Arena:
     """
 
     def __init__(self) -> None:
-        self._memory = np.empty(0, dtype=np.float32)
+        self._memory = _aligned(0)
         self._used = 0
 
     def clear(self) -> None:
@@ -51,7 +60,7 @@ class Arena:
         begin, self._used = self._used, self._used + n_columns * n_rows
         if self._used > len(self._memory):
             # Blocks taken before keep the memory they came from.
-            self._memory = np.empty(2 * self._used, dtype=np.float32)
+            self._memory = _aligned(2 * self._used)
             begin, self._used = 0, n_columns * n_rows
         return self._memory[begin : self._used].reshape(n_columns, n_rows)
 
@@ -180,11 +189,15 @@ class Columns:
         return places
 
     def allocate(self) -> Float32s:
-        """Return the block of the columns reserved since the last one, shape (n_reserved, n_rows), not yet filled."""
-        shape = (len(self._reserved), self.n_rows)
-        block = self.arena.take(*shape) if self.arena is not None else np.empty(shape, dtype=np.float32)
+        """Return the block of the columns reserved since the last one, shape (n_reserved, >= n_rows), not yet filled.
+
+        Each column begins with a line of the processor's cache, and an odd number of lines after the one before: a
+        sweep writes one row of all of them after the other, and they must not get in each other's way.
+        """
+        lines = -(-self.n_rows // _LINE) | 1
+        block = (self.arena or Arena()).take(len(self._reserved), lines * _LINE)
         for row, name in enumerate(self._reserved):
-            self.values[name] = block[row]
+            self.values[name] = block[row, : self.n_rows]
         self._reserved = []
         return block
 

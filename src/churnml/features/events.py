@@ -232,7 +232,7 @@ def _add_refunds(columns: Columns, source: EventSource, snapshots: tuple[Int64s,
         block = columns.allocate()
         if which == "net" and len(block) and not source.has_refunds:
             for w, name in zip(some, source.plan.names_of(some), strict=True):
-                block[place[0, w]] = columns.values[f"{columns.source}_amount_sum_{name}"]
+                block[place[0, w], : columns.n_rows] = columns.values[f"{columns.source}_amount_sum_{name}"]
         elif len(block):
             rows, values = source.money(which)
             sweep_values(*rows.arguments, values, scale, *snapshots, place, -1, block)
@@ -260,7 +260,9 @@ def _add_levels(columns: Columns, source: EventSource, snapshots: tuple[Int64s, 
     change = columns.reserve("since_change_days", family="levels", unit="days", detail=name)
     block, newest = columns.allocate(), np.empty(columns.n_rows, dtype=np.int32)
     sweep_levels(*rows.arguments, level, *snapshots, place, change, newest, block)
-    _add_shares(columns, [block[row] for row in place[:, -2]], [f"{name} {text}" for text in kept], longest)
+    _add_shares(
+        columns, [block[row, : columns.n_rows] for row in place[:, -2]], [f"{name} {text}" for text in kept], longest
+    )
     columns.add("last", level_texts(newest, vocabulary), family="levels", unit="category", detail=name)
 
 
@@ -271,7 +273,7 @@ def _add_shares(columns: Columns, counts: Sequence[Float32s], details: Sequence[
     every = columns.values[f"{columns.source}_count_{window}"]
     none = every == 0
     # Whole numbers: the quotient in single precision is that in double precision, rounded.
-    for count, share in zip(counts, columns.allocate(), strict=True):
+    for count, share in zip(counts, columns.allocate()[:, : columns.n_rows], strict=True):
         with np.errstate(divide="ignore", invalid="ignore"):
             np.divide(count, every, out=share)
         share[none] = np.nan

@@ -10,22 +10,21 @@ from typing import Any
 
 __all__ = ["quick_start"]
 
-_NOT_NEEDED = "scipy.linalg"
-"""Numba imports it to multiply matrices, and does without where there is none; no loop here multiplies any."""
+_NOT_NEEDED = ("scipy.linalg", "cffi", "coverage")
+"""Numba imports them to multiply matrices, to call C and to be measured by, and does without where there are none."""
 
 
 @contextmanager
 def quick_start() -> Iterator[None]:
     """Import modules, and what they load, without looking for garbage among what stays to the end."""
     modules: dict[str, Any] = sys.modules
-    was_enabled, was_there = gc.isenabled(), _NOT_NEEDED in modules
+    was_enabled, left_out = gc.isenabled(), [name for name in _NOT_NEEDED if name not in modules]
     gc.disable()
-    if not was_there:
-        modules[_NOT_NEEDED] = None
+    modules.update(dict.fromkeys(left_out))
     try:
         yield
     finally:
-        if not was_there:
-            del modules[_NOT_NEEDED]
+        for name in left_out:
+            del modules[name]
         if was_enabled:
             gc.enable()
