@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import inspect
 import itertools
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -33,6 +35,28 @@ def test_one_rewritten_line_on_a_terminal(capsys: pytest.CaptureFixture[str], mo
         "sort orders: 2 of 8 buckets, 2/s, 3 s left",
         "sort orders: 4 of 8 buckets, 2/s, 2 s left",
     )
+
+
+@pytest.mark.usefixtures("seconds")
+def test_what_is_in_all_may_be_estimated_meanwhile(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    estimates = iter([None, 4000])
+    with step("read orders", lambda: next(estimates)) as advance:
+        advance(1000)
+        advance(1000)
+    first, second, *_ = capsys.readouterr().err.split("\r")[1:]
+    assert (first.strip(), second.strip()) == (
+        "read orders: 1,000 rows, 1,000/s",
+        "read orders: 2,000 of 4,000 rows, 1,000/s, 2 s left",
+    )
+
+
+def test_threads_count_together() -> None:
+    with step("make features") as advance, ThreadPoolExecutor(4) as pool:
+        list(pool.map(advance, [1] * 1000))
+    assert inspect.getclosurevars(advance).nonlocals["done"] == 1000
 
 
 def test_short_steps_are_silent(capsys: pytest.CaptureFixture[str]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,15 +16,17 @@ _QUIET_SECONDS = 2.0
 
 
 @contextmanager
-def step(name: str, total: int | None = None, unit: str = "rows") -> Iterator[Callable[[int], None]]:
-    """Yield a function to be told how many units are done; what it shows goes to the standard error stream.
+def step(
+    name: str, total: int | Callable[[], int | None] | None = None, unit: str = "rows"
+) -> Iterator[Callable[[int], None]]:
+    """Yield a function to be told how many units are done, by any thread; the standard error stream shows it.
 
     Parameters
     ----------
     name : str
         What is being done, without any value of the data.
-    total : int, optional
-        Units in all, where that is known: the time left is shown.
+    total : int or callable, optional
+        Units in all, where that is known or can be estimated meanwhile: the time left is shown.
     unit : str
 
     Examples
@@ -33,16 +36,18 @@ def step(name: str, total: int | None = None, unit: str = "rows") -> Iterator[Ca
     """
     began = shown = time.monotonic()
     done = 0
-    on_terminal = sys.stderr.isatty()
+    on_terminal, lock = sys.stderr.isatty(), threading.Lock()
 
     def advance(n: int) -> None:
         nonlocal done, shown
-        done += n
-        now = time.monotonic()
-        if on_terminal and now - shown >= _EVERY_SECONDS:
-            shown = now
-            sys.stderr.write("\r" + _line(name, done, total, unit, now - began).ljust(79))
-            sys.stderr.flush()
+        with lock:
+            done += n
+            now = time.monotonic()
+            if on_terminal and now - shown >= _EVERY_SECONDS:
+                shown = now
+                in_all = total() if callable(total) else total
+                sys.stderr.write("\r" + _line(name, done, in_all, unit, now - began).ljust(79))
+                sys.stderr.flush()
 
     try:
         yield advance

@@ -19,7 +19,7 @@ from churnml.errors import DataError, EnvironmentFault
 from churnml.histories import readers
 from churnml.histories.contract import CsvDialect, TableContract
 from churnml.histories.csv_stream import MAX_FIELD_BYTES, MAX_LINE_BYTES
-from churnml.histories.parts import MAX_COLUMNS
+from churnml.histories.parts import MAX_COLUMNS, rows_expected
 from churnml.histories.readers import open_part
 from churnml.histories.sources import FolderSource
 
@@ -289,3 +289,16 @@ def test_bit_flips_in_a_checksummed_parquet_file_are_refused(tmp_path: Path) -> 
 @pytest.mark.parametrize("end", ["", "\n", "\r\n\r\n"])
 def test_a_header_alone_is_a_file_without_rows(end: str, tmp_path: Path) -> None:
     assert read(written(tmp_path, "id,at,amount" + end)) == []
+
+
+@pytest.mark.parametrize("name", ["orders.csv", "orders.csv.gz", "orders.parquet"])
+def test_once_a_file_is_read_its_rows_are_those_expected(name: str, tmp_path: Path) -> None:
+    path, table = tmp_path / name, pa.table({"id": ["a", "b", "c"], "at": ["1", "2", "3"], "paid": ["4", "5", "6"]})
+    text = "id,at,paid\n" + "".join(",".join(row.values()) + "\n" for row in table.to_pylist())
+    if name.endswith(".parquet"):
+        pq.write_table(table, path)
+    else:
+        path.write_bytes(gzip.compress(text.encode()) if name.endswith(".gz") else text.encode())
+    part = open_part(path, replace(ORDERS, file=name))
+    assert rows_expected([part]) is None
+    assert sum(batch.num_rows for batch in part.batches()) == rows_expected([part]) == 3

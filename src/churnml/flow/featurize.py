@@ -27,6 +27,7 @@ from churnml.histories.bucket import Bucket
 from churnml.histories.hashing import hash_column
 from churnml.histories.store import History
 from churnml.parquet import parquet_rows, read_parquet
+from churnml.progress import step
 from churnml.snapshots.spine import SnapshotPlan
 from churnml.storage import new_folder, write_json
 from churnml.timeline import DAY_US
@@ -73,8 +74,9 @@ def featurize(
     models = _purchase_models(history, plan, dates.fitted_dates, threads=threads)
     described: dict[int, list[Feature]] = {}
     arenas: list[Arena] = []  # one for each bucket being made at once
+    n_rows = sum(parquet_rows(bucket_path(spine, number)) for number in range(history.n_buckets))
     if statistics is not None:
-        statistics.n_expected = sum(parquet_rows(bucket_path(spine, n)) for n in range(history.n_buckets))
+        statistics.n_expected = n_rows
 
     def make(number: int) -> Iterator[pa.Table]:
         bucket = Bucket(history, number)
@@ -88,10 +90,11 @@ def featurize(
             if statistics is not None:
                 statistics.add(table, hashes[begin:done])
             yield table
+            advance(table.num_rows)
         arenas.append(arena)
         described[number] = maker.features
 
-    with new_folder(target) as temp:
+    with new_folder(target) as temp, step("make features", n_rows) as advance:
         write_buckets(make, temp, n_buckets=history.n_buckets, threads=threads)
         write_json(plan.to_json(), temp / "plan.json")
     return described[0]

@@ -117,6 +117,11 @@ class CsvStream(io.RawIOBase):
         return self._digest.hexdigest()
 
     @property
+    def position(self) -> int:
+        """Return how many of the stored bytes have been read."""
+        return self._raw.tell()
+
+    @property
     def is_unfinished(self) -> bool:
         """Return whether the last row read so far has no line end, as in a file that was cut."""
         return self._last not in b"\r\n"

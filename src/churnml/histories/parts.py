@@ -15,7 +15,7 @@ from churnml.histories.checks import Finding
 from churnml.histories.contract import TableContract
 from churnml.histories.csv_stream import MAX_FIELD_BYTES
 
-__all__ = ["MAX_COLUMNS", "Part", "check_names", "damaged", "unreadable"]
+__all__ = ["MAX_COLUMNS", "Part", "check_names", "damaged", "rows_expected", "unreadable"]
 
 MAX_COLUMNS = 10_000
 
@@ -40,6 +40,8 @@ class Part(ABC):
         Columns of each batch, by default this part's own by name. A column that only other parts have is empty here.
     n_rows : int
         Rows read so far.
+    bytes_read : int
+        Of its bytes as stored, how many that took; roughly.
     is_file : bool
         Whether what it holds is known by a digest before it is read.
     """
@@ -54,6 +56,7 @@ class Part(ABC):
         self.plain_bytes = plain_bytes
         self.columns: tuple[str, ...] = tuple(sorted(schema.names))
         self.n_rows = 0
+        self.bytes_read = 0
 
     @property
     def name(self) -> str:
@@ -119,6 +122,12 @@ class Part(ABC):
                     count=int((lengths > MAX_FIELD_BYTES).sum()),
                     next_step="Leave such texts out of the table.",
                 )
+
+
+def rows_expected(parts: Sequence[Part]) -> int | None:
+    """Estimate the rows of some parts from those read so far and the bytes they took; None = too early to say."""
+    n_read = sum(part.bytes_read for part in parts)
+    return round(sum(part.n_rows for part in parts) * sum(part.n_bytes for part in parts) / n_read) if n_read else None
 
 
 def _has_lengths(kind: pa.DataType) -> bool:

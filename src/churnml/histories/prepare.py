@@ -19,7 +19,7 @@ from churnml.histories.examine import examine
 from churnml.histories.finish import FinishedBucket, finish_bucket, stored_schema
 from churnml.histories.hashing import bucket_of, hash_rows
 from churnml.histories.kept import KeptParts, latest_instant, open_kept, sweep_kept
-from churnml.histories.parts import Part
+from churnml.histories.parts import Part, rows_expected
 from churnml.histories.profile import HistoryProfile, TableProfile
 from churnml.histories.sources import digest_of, entries_of, open_source
 from churnml.histories.spill import BucketSpill
@@ -139,9 +139,9 @@ def _prepare_table(contract: TableContract, parts: Sequence[Part], run: _Run) ->
             spill.add(batch, bucket_of(batch["customer_id"], n_buckets=n_buckets) if contract.id else None)
             owners.see(batch)
 
-        with step(f"read {contract.name}", unit="rows") as advance:
-            n_taken = _taken(kept, parts, run, owners, advance) if kept else 0
-            for part in parts[n_taken:]:
+        unread = parts[_taken(kept, parts, run, owners) if kept else 0 :]
+        with step(f"read {contract.name}", lambda: rows_expected(unread)) as advance:
+            for part in unread:
                 latest = _read_part(part, run, run.profile.of(contract), keep, advance, is_alone=len(parts) == 1)
                 if kept:
                     kept.note(part, run.findings, latest=latest)
@@ -162,13 +162,12 @@ def _kept(contract: TableContract, parts: Sequence[Part], run: _Run) -> KeptPart
     return open_kept(run.kept, contract, parts, n_buckets=run.n_buckets, as_of=run.as_of, profile=profile)
 
 
-def _taken(kept: KeptParts, parts: Sequence[Part], run: _Run, owners: KeyOwners, advance: Callable[[int], None]) -> int:
+def _taken(kept: KeptParts, parts: Sequence[Part], run: _Run, owners: KeyOwners) -> int:
     """Take over the files that are as they were when they were read last; returns how many."""
     n_taken = kept.resume(parts, run.findings)
     if kept.contract.key:
         for batch in kept.rows.batches():
             owners.see(batch)
-    advance(sum(part.n_rows for part in parts[:n_taken]))
     return n_taken
 
 

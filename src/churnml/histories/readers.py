@@ -128,6 +128,8 @@ class ParquetPart(_FilePart):
                     batch.validate(full=True)
                 except (pa.ArrowException, OSError) as error:
                     raise self._fault(error) from error
+                share = (self.n_rows + batch.num_rows) / max(source.metadata.num_rows, 1)
+                self.bytes_read = round(self.n_bytes * share)
                 yield batch
 
 
@@ -192,7 +194,9 @@ class CsvPart(_FilePart):
                     quoted_strings_can_be_null=True,
                 ),
             ) as reader:
-                yield from reader
+                for batch in reader:
+                    self.bytes_read = stream.position
+                    yield batch
         except pa.ArrowMemoryError as error:
             raise MemoryError from error
         except (pa.ArrowException, CsvFault, UnicodeError, OSError) as error:
