@@ -176,6 +176,22 @@ TOLD = {
     "hidden_groups": {"customers_country": 2},
     "weights": {"2024-01-02": {"trees": 0.75, "logistic": 0.25}},
     "agreement": {"contradictions": 0.125, "n_rows": 400},
+    "reasons": {
+        "n_rows": 900,
+        "beats_other": 0.93,
+        "beats_other_low": 0.91,
+        "beats_other_high": 0.95,
+        "drop": 0.12,
+        "drop_low": 0.11,
+        "drop_high": 0.13,
+        "drop_other": 0.01,
+        "drop_other_low": 0.008,
+        "drop_other_high": 0.012,
+        "is_first_kept": 0.7,
+        "is_first_kept_low": None,
+        "is_first_kept_high": None,
+        "kept": None,
+    },
     "lead_time": {"churnml": {"lead_days": [90.0, 150.0], "fraction_listed": [0.6, 0.2], "n_churners": 50}},
 }
 
@@ -194,11 +210,21 @@ TOLD = {
         "2 groups of customers country",
         "boosted trees 75%, logistic regression 25%",
         "12.5% (400 customers",
+        "in 93% (91%\u201395%) of comparisons: by 12.0% (11.0%\u201313.0%) on average, against 1.0% (0.8%\u20131.2%)",
         "Of 50 customers who left, 20% had been on a list 150 days or more",
     ],
 )
 def test_evaluation_page_tells_what_is_added_and_how_sure_it_is(said: str) -> None:
     assert said in PageReader(evaluation_page({"churn": TOLD})).text
+
+
+def test_evaluation_page_says_nothing_of_reasons_that_were_not_checked() -> None:
+    assert "Do the reasons carry" in PageReader(evaluation_page({"churn": TOLD})).text
+    assert "Do the reasons last" not in PageReader(evaluation_page({"churn": TOLD})).text
+    kept = {**TOLD["reasons"], "is_first_kept_low": 0.6, "is_first_kept_high": 0.8}
+    kept |= {"kept": 0.5, "kept_low": 0.4, "kept_high": 0.6}
+    assert "70% (60%\u201380%) of these" in PageReader(evaluation_page({"churn": {**TOLD, "reasons": kept}})).text
+    assert "Do the reasons" not in PageReader(evaluation_page({"churn": {**TOLD, "reasons": None}})).text
 
 
 def test_evaluation_page_puts_the_rules_in_order_and_draws_few_of_them() -> None:

@@ -10,6 +10,7 @@ from churnml.reasons.causes import (
     is_trouble,
     locate,
     low_score,
+    may_be_named,
     reason_causes,
     source_class,
 )
@@ -141,3 +142,32 @@ def test_causes_of_a_column_of_reasons() -> None:
 def test_an_unknown_cause_is_nobodys_doing() -> None:
     with pytest.raises(KeyError, match="weather"):
         cause_control("weather")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "customers_age",
+        "customers_Gender",
+        "customers_SeniorCitizen",
+        "customers_birthday",
+        "customers_Geschlecht",
+        "customers_Religion",
+        "customers_health_status",
+        "customers_nationality",
+        "customers_\u6027\u522b",
+        "customers_\u5e74\u9f84",
+        "customers_\u6c11\u65cf",
+        "orders_product_group_health_count_90d",
+    ],
+)
+def test_what_is_private_is_never_named(name: str) -> None:
+    assert not may_be_named(locate(name))
+
+
+@pytest.mark.parametrize(
+    "name", ["subscriptions_age_days", "customers_seniority", "orders_usage_mean_90d", "pages_count_30d", "customers_x"]
+)
+def test_names_that_only_look_alike_may_be_named(name: str) -> None:
+    assert may_be_named(locate(name))
+    assert not may_be_named(locate(name), never=["a", name])

@@ -7,7 +7,7 @@ import pytest
 from churnml.reasons.causes import locate
 from churnml.reasons.ranking import risk_reasons, top_reasons
 
-NAMES = ["orders_recency_days", "orders_gap_mean_days", "visits_recency_days", "tickets_count_90d", "customers_age"]
+NAMES = ["orders_recency_days", "orders_gap_mean_days", "visits_recency_days", "tickets_count_90d", "customers_region"]
 PLACES = [locate(name) for name in NAMES]
 
 
@@ -64,3 +64,28 @@ def test_reasons_of_a_booster_do_not_depend_on_batches() -> None:
     assert risk_reasons(booster, X[:0], names=NAMES).column_names == ["reason_1", "reason_2", "reason_3"]
     risky = np.argmax(booster.predict(X))
     assert whole["reason_1"][int(risky)].as_py().startswith("silence")
+
+
+def test_what_is_private_gives_no_reason() -> None:
+    rng = np.random.default_rng(3)
+    names = ["customers_gender", "customers_age", "customers_region", "orders_recency_days"]
+    X = rng.gamma(2, 20, size=(300, 4))
+    data = lgb.Dataset(X, (X[:, 1] > 40).astype(float))
+    booster = lgb.train({"objective": "binary", "verbose": -1, "num_threads": 1, "seed": 1}, data, 10)
+    told = risk_reasons(booster, X, names=names)
+    assert not [code for column in told.columns for code in column.to_pylist() if code and "profile" in code]
+    named = risk_reasons(booster, X, names=["customers_x", "customers_y", *names[2:]])
+    assert named["reason_1"].null_count < told["reason_1"].null_count
+    barred = risk_reasons(booster, X, names=["customers_x", "customers_y", *names[2:]], never_named=["customers_*"])
+    assert barred.equals(told)
+
+
+def test_a_level_number_is_never_told_as_a_score() -> None:
+    rng = np.random.default_rng(4)
+    X = rng.integers(0, 3, size=(300, 2)).astype(float)
+    data = lgb.Dataset(X, (X[:, 0] > 1).astype(float))
+    booster = lgb.train({"objective": "binary", "verbose": -1, "num_threads": 1, "seed": 1}, data, 10)
+    names = ["surveys_channel_last", "orders_recency_days"]
+    told = risk_reasons(booster, X, names=names, categorical=[0])["reason_1"].drop_null().unique().to_pylist()
+    assert "dissatisfaction;source=surveys" in told
+    assert "score" not in "".join(told)

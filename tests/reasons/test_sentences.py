@@ -24,6 +24,12 @@ from churnml.reasons.sentences import reason_code, reason_sentence, reason_sente
             "falling_value;source=orders;n=40;usual=1500;window=90",
             "Spent 40 in the last 90 days, usually 1,500 in that time",
         ),
+        ("silence;source=visits;days=5;usual=1", "No visit for 5 days, usually every day"),
+        (
+            "falling_value;source=orders;n=0;usual=150;window=90",
+            "Bought nothing in the last 90 days, usually for 150 in that time",
+        ),
+        ("falling_value;source=orders;n=0;window=365", "Bought nothing in the last 365 days"),
         ("refunds;source=orders;amount=25;window=90", "Refunds of 25 in the last 90 days"),
         ("service_trouble;source=tickets;n=2;window=365", "2 service requests in the last 365 days"),
         ("contract_end;source=plans;ended=9", "The contract ended 9 days ago"),

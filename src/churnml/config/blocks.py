@@ -234,6 +234,15 @@ class Train(Block):
     tune_trials: int = Field(default=0, ge=0, le=10_000, description="Trials of the parameter search; 0 = no search.")
 
 
+class Reasons(Block):
+    """What may be given as a reason."""
+
+    never_named: Texts = Field(
+        default=(),
+        description="Features that never give a reason, by name or with *; age, gender, health and the like never do.",
+    )
+
+
 class Verify(Block):
     """How leakage is looked for."""
 

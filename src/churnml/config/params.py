@@ -8,7 +8,7 @@ from pathlib import PurePosixPath
 
 from pydantic import Field, model_validator
 
-from churnml.config.blocks import Churn, Clv, Features, Gate, Simulate, Snapshots, Train, Treatments, Verify
+from churnml.config.blocks import Churn, Clv, Features, Gate, Reasons, Simulate, Snapshots, Train, Treatments, Verify
 from churnml.config.campaign import Campaign
 from churnml.config.campaign_checks import campaign_problems
 from churnml.config.checks import Checks
@@ -47,6 +47,7 @@ class Params(Block):
     snapshots: Snapshots = Field(default=Snapshots(), description="When customers are observed.")
     features: Features = Field(default=Features(), description="How far features look back.")
     train: Train = Field(default=Train(), description="How models are trained.")
+    reasons: Reasons = Field(default=Reasons(), description="What may be given as a reason.")
     verify: Verify = Field(default=Verify(), description="How leakage is looked for.")
     gate: Gate = Field(default=Gate(), description="When a model is refused.")
     campaign: Campaign = Field(default=Campaign(), description="Whom to contact.")

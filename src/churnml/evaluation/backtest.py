@@ -62,6 +62,8 @@ class Predictions:
         Folds without enough to learn from, and why.
     fits : list of dict
         Per fold: rows learned from and scored, horizon, trees, weights of the parts, calibration or level.
+    reasons : pa.Table or None
+        Churn: what undoing reasons does, and whether the next model names them too.
     """
 
     kind: Literal["churn", "clv"]
@@ -69,6 +71,7 @@ class Predictions:
     absent: Mapping[str, str] = field(default_factory=dict)
     skipped: Mapping[str, str] = field(default_factory=dict)
     fits: Sequence[Mapping[str, Any]] = ()
+    reasons: pa.Table | None = None
 
     @property
     def prefix(self) -> str:
@@ -170,6 +173,7 @@ def backtest_churn(
     tuned: Mapping[str, Mapping[str, Any]] | None = None,
     hazard: HazardRows | None = None,
     monotone: Mapping[str, int] | None = None,
+    watch: Callable[[str, ChurnClassifier, FeatureSpec, pa.Table], None] | None = None,
 ) -> Predictions:
     """Backtest the churn model and its rules on every fold.
 
@@ -186,6 +190,8 @@ def backtest_churn(
         leaves with a customer.
     horizon_days : float
         Length of the outcome window, for BG/NBD.
+    watch : callable, optional
+        Shown each fold's name, model, features and tested rows, in any order.
 
     Raises
     ------
@@ -201,6 +207,8 @@ def backtest_churn(
         spec = _fit(model, learning, forbidden=forbidden, when=_tested(hazard, test), monotone=monotone)
         rules, absent = churn_baselines(roles, test.column_names, spec=spec, horizon_days=horizon_days, seed=seed)
         columns = {"p_" + MODEL: model.churn_probability(to_matrix(test, spec))}
+        if watch is not None:
+            watch(fold.name, model, spec, test)
         columns |= _by_rules(rules, learning, test, absent=absent, prefix="p_", names=_RULES["churn"])
         facts = {"horizon_days": horizon_days, **_facts(fold, model, learning, spec)}
         return _Scored(columns, absent, facts, describing_columns(test, roles))

@@ -14,6 +14,7 @@ from churnml.evaluation.calibration import latest_calibration, latest_rows
 from churnml.evaluation.lead_time import lead_times
 from churnml.evaluation.measures import RANKING, Measure, Rated, intervals, measures_of, money, safely
 from churnml.evaluation.noise import Job, Replicates, replicate
+from churnml.evaluation.reason_figures import reason_figures
 from churnml.evaluation.slices import FEW, VALUE, Slice, is_enough, slice_jobs, slices_of
 from churnml.evaluation.terms import Terms
 from churnml.evaluation.weighted import mean_over
@@ -46,7 +47,8 @@ def metrics_of(predictions: Predictions, *, terms: Terms | None = None) -> dict[
         ``_low`` and ``_high`` where there is an interval; ``by_cut_off``: cut-off -> ``n_rows``, ``mean_outcome`` and
         ``models``; ``against``: rule -> ``difference`` of the ranking measure, ``low``, ``high``; ``best_rule``;
         ``calibration`` of the newest window; ``slices``, ``min_group`` and ``hidden_groups``; ``lead_time``;
-        ``weights`` of the model's parts by cut-off; ``absent`` and ``skipped`` with reasons. JSON-ready.
+        ``reasons``, how far they can be trusted; ``weights`` of the model's parts by cut-off; ``absent`` and
+        ``skipped`` with reasons. JSON-ready.
     """
     return _Judge(predictions, terms or Terms()).report()
 
@@ -121,6 +123,7 @@ class _Judge:
             "min_group": FEW,
             "hidden_groups": hidden,
             "lead_time": self._lead_time(best),
+            "reasons": reason_figures(self.said.reasons),
             "weights": {fit["fold"]: dict(fit["weights"]) for fit in self.said.fits if fit.get("weights")},
             "absent": dict(self.said.absent),
             "skipped": dict(self.said.skipped),

@@ -118,6 +118,7 @@ def _task(task: str, found: Figures, plots: Mapping[str, Columns], language: str
     yield part("kept_word", parts.calibration(task, _mapping(found.get("calibration")), language), drawn["reliability"])
     groups, hidden, few = _sequence(found.get("slices")), _mapping(found.get("hidden_groups")), found.get("min_group")
     yield part("slices", parts.slices(task, groups, hidden, main, language, few=few))
+    yield part("reasons_word", parts.reasons(_mapping(found.get("reasons")), language))
     yield part("weights", parts.weights(_mapping(found.get("weights")), language), told)
 
 

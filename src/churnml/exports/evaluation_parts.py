@@ -16,6 +16,7 @@ __all__ = [
     "best_first",
     "calibration",
     "lead_time",
+    "reasons",
     "slice_by",
     "slice_group",
     "slices",
@@ -221,6 +222,27 @@ def agreement(found: object, language: str) -> Iterator[Paragraph]:
         yield Paragraph(words("evaluation.agreement", language, **told))
     else:
         yield Paragraph(words("evaluation.agreement_absent", language), "note")
+
+
+def reasons(found: Figures, language: str) -> Iterator[Paragraph]:
+    """Say whether the reasons carry the risk, and whether they last from one training to the next."""
+    ranges = {
+        "share": ("beats_other", "portion"),
+        "drop": ("drop", "percent"),
+        "other": ("drop_other", "percent"),
+        "first": ("is_first_kept", "portion"),
+        "kept": ("kept", "portion"),
+    }
+    told: dict[str, object] = {"n": found.get("n_rows")}
+    for name, (key, kind) in ranges.items():
+        value, low, high = (found.get(f"{key}{end}") for end in ("", "_low", "_high"))
+        if isinstance(low, float) and isinstance(high, float):
+            told[name] = _ranged(value, low, high, kind, language).replace("\n", " ")
+    for key, needed in (("reasons_faithful", ("share", "drop", "other")), ("reasons_stable", ("first", "kept"))):
+        if all(name in told for name in needed):
+            yield Paragraph(words(f"evaluation.{key}", language, **told))
+    if len(told) > 1:
+        yield Paragraph(words("evaluation.reasons_note", language), "note")
 
 
 def lead_time(found: Figures, language: str) -> Iterator[Paragraph]:

@@ -35,6 +35,7 @@ _HEADLINES = {
         "interval_coverage",
     ),
 }
+_REASONS = ("beats_other", "drop", "drop_other", "is_first_kept", "kept")
 _CALIBRATION = ("total_ratio", "slope", "intercept", "ece")
 """Of the newest known window; they decide in the gate."""
 _CURVES = {"churn": {"gains", "roc", "reliability", "reliability_latest", "lead_time"}, "clv": {"value_deciles"}}
@@ -114,6 +115,8 @@ def _headline(name: str, figures: Mapping[str, Any]) -> dict[str, Any]:
     cut_offs = {date: cut["models"][MODEL].get(ranking) for date, cut in figures["by_cut_off"].items()}
     latest = {key: figures["calibration"].get(key) for key in _CALIBRATION}
     found = {**own, ranking + "_by_cut_off": cut_offs, "latest": {k: v for k, v in latest.items() if v is not None}}
+    if figures.get("reasons"):
+        found["reasons"] = {key: figures["reasons"][key] for key in _REASONS}
     if rule is not None:
         found["best_rule"] = {ranking: overall[rule][ranking]}
     return {key: value for key, value in found.items() if value is not None}
@@ -127,7 +130,7 @@ def verdict_record(verdict: Verdict) -> dict[str, Any]:
 
 _TOLD_ON_PAGE = (
     *("is_out_of_time", "ranking", "n_rows", "n_customers", "best_rule", "against", "absent", "skipped"),
-    *("calibration", "slices", "min_group", "hidden_groups", "lead_time", "weights", "agreement"),
+    *("calibration", "slices", "min_group", "hidden_groups", "lead_time", "weights", "agreement", "reasons"),
 )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -22,6 +23,7 @@ from churnml.evaluation.backtest import backtest_churn, backtest_value, fit_fina
 from churnml.evaluation.report import card_figures
 from churnml.evaluation.terms import Terms
 from churnml.flow.buckets import observed_at, read_buckets
+from churnml.flow.explained import Watched
 from churnml.flow.learning import LearnableRows, churn_task, hazard_rows, value_task
 from churnml.flow.predictions import write_predictions
 from churnml.flow.roles import purchases_table
@@ -72,8 +74,12 @@ def train_churn(
     settings["tuned"] = tuned.by_fold
     with threadpool_limits(limits=1), ThreadPoolExecutor(1) as beside:
         final = beside.submit(fit_final_churn, rows.table, rows.y, task.final, **alone)
-        tested = backtest_churn(rows.table, rows.y, task.folds, roles=task.roles, horizon_days=horizon, **settings)
+        watched = Watched()
+        tested = backtest_churn(
+            rows.table, rows.y, task.folds, roles=task.roles, horizon_days=horizon, watch=watched, **settings
+        )
         fitted, spec = final.result()
+        tested = replace(tested, reasons=watched.checked(params, fitted, spec))
     fitted.carry_ = churn_carry(params, task.plan, features, fitted=fitted, spec=spec, learned_days=horizon)
     meta = _meta(params, rows, task.plan, "churn", float(params.churn.horizon_days), features)
     figures = card_figures(tested, terms=Terms(is_out_of_time=task.is_out_of_time))

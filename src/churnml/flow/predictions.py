@@ -10,6 +10,8 @@ from churnml.storage import new_folder, read_json, write_json
 
 __all__ = ["read_predictions", "write_predictions"]
 
+_REASONS = "reasons.parquet"
+
 
 def write_predictions(tested: Predictions, folder: Path, *, is_out_of_time: bool) -> None:
     """Write a backtest's predictions and what belongs to them."""
@@ -23,6 +25,8 @@ def write_predictions(tested: Predictions, folder: Path, *, is_out_of_time: bool
     with new_folder(folder) as temp:
         write_parquet(tested.table, temp / "predictions.parquet")
         write_json(facts, temp / "facts.json")
+        if tested.reasons is not None:
+            write_parquet(tested.reasons, temp / _REASONS)
 
 
 def read_predictions(folder: Path) -> tuple[Predictions, bool] | None:
@@ -31,4 +35,6 @@ def read_predictions(folder: Path) -> tuple[Predictions, bool] | None:
         return None
     facts = read_json(folder / "facts.json")
     table = read_parquet(folder / "predictions.parquet")
-    return Predictions(facts["kind"], table, facts["absent"], facts["skipped"], facts["fits"]), facts["is_out_of_time"]
+    reasons = read_parquet(folder / _REASONS) if (folder / _REASONS).exists() else None
+    said = Predictions(facts["kind"], table, facts["absent"], facts["skipped"], facts["fits"], reasons)
+    return said, facts["is_out_of_time"]

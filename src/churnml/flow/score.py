@@ -109,6 +109,8 @@ def score(params: Params, history: History, models: Models, *, features: Path, b
         matrix,
         names=spec.names,
         kinds=kinds,
+        categorical=spec.categorical,
+        never_named=params.reasons.never_named,
         threads=params.train.threads,
         besides=classifier.extra_contributions,
     )

@@ -35,6 +35,7 @@ def summary_lines(root: Path) -> Iterator[str]:
         kind = "tested on later dates" if figures["is_out_of_time"] else "tested on other customers, not on later dates"
         yield f"\n{name}: {figures['n_customers']:,} customers, {kind}: {', '.join(figures['by_cut_off'])}"
         yield from _table(figures)
+        yield from _reasons(figures.get("reasons"))
         remarks = (*figures["verdict"]["reasons"], *figures["verdict"]["warnings"])
         yield from (f"  {remark['en']}" for remark in remarks)
     for manifest in sorted((root / "data" / "lists").glob("*/manifest.json")):
@@ -54,6 +55,13 @@ def _list_lines(place: str, manifest: Mapping[str, Any]) -> Iterator[str]:
     if not counts["contact"]:
         reasons = ", ".join(f"{reason} {n:,}" for reason, n in manifest["excluded"].items())
         yield f"  nobody to contact: {reasons}"
+
+
+def _reasons(found: Mapping[str, Any] | None) -> Iterator[str]:
+    if found and found["beats_other"] is not None:
+        yield f"  undoing the first reason lowers the risk more than another cause does: {found['beats_other']:.0%}"
+    if found and found["is_first_kept"] is not None:
+        yield f"  the next model names the same first reason: {found['is_first_kept']:.0%}"
 
 
 def _table(figures: Mapping[str, Any]) -> Iterator[str]:

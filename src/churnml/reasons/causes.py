@@ -23,6 +23,7 @@ __all__ = [
     "is_trouble",
     "locate",
     "low_score",
+    "may_be_named",
     "reason_causes",
     "source_class",
 ]
@@ -194,6 +195,26 @@ def is_trouble(place: FeaturePlace) -> bool:
     """Return whether a feature's measure names a payment that went wrong."""
     tokens = _words_of(place.measure)
     return _has_word(tokens, "payment_trouble") or _has_word(tokens, "unpaid")
+
+
+def may_be_named(place: FeaturePlace, *, never: Sequence[str] = ()) -> bool:
+    """Return whether a feature may be part of a reason; what is private to a customer must not be.
+
+    Parameters
+    ----------
+    place : FeaturePlace
+    never : sequence of str, optional
+        Further features, by name; a trailing * stands for any ending.
+
+    Examples
+    --------
+    >>> may_be_named(locate("customers_gender")), may_be_named(locate("subscriptions_age_days"))
+    (False, True)
+    """
+    if any(fnmatchcase(place.name, pattern) for pattern in never):
+        return False
+    is_age_of_contract = place.source_class != "profile" and place.measure == "age_days"
+    return is_age_of_contract or not any(_is_one_of(word, _tables()["never_named"]) for word in _words_of(place.name))
 
 
 def _words_of(name: str) -> list[str]:

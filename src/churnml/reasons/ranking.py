@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from churnml.reasons.background import background_of
-from churnml.reasons.causes import FeaturePlace, locate
+from churnml.reasons.causes import FeaturePlace, locate, may_be_named
 from churnml.reasons.contributions import contributions_in_batches
 from churnml.reasons.facts import Evidence, facts_of
 from churnml.reasons.sentences import reason_code
@@ -35,6 +35,8 @@ def risk_reasons(
     names: Sequence[str],
     kinds: Mapping[str, str] | None = None,
     n_reasons: int = 3,
+    categorical: Sequence[int] = (),
+    never_named: Sequence[str] = (),
     batch_rows: int = 16_384,
     threads: int = 1,
     besides: Callable[[npt.NDArray[Any]], Floats | None] | None = None,
@@ -52,6 +54,10 @@ def risk_reasons(
     kinds : mapping of str to str, optional
         Table name -> kind; without it, sources are told from their names.
     n_reasons : int, optional
+    categorical : sequence of int, optional
+        Columns of X that hold level numbers: they are no figures to be told.
+    never_named : sequence of str, optional
+        Features that give no reason, beside those that never do (:func:`churnml.reasons.causes.may_be_named`).
     batch_rows : int, optional
         Rows explained at once; it bounds memory and changes nothing else.
     threads : int, optional
@@ -71,7 +77,13 @@ def risk_reasons(
     """
     places = [locate(name, kinds=kinds) for name in names]
     batches = contributions_in_batches(booster, X, names=names, batch_rows=batch_rows, threads=threads, besides=besides)
-    parts = [top_reasons(found, X[rows], places, n_reasons=n_reasons) for rows, found in batches]
+    told = [at for at, place in enumerate(places) if may_be_named(place, never=never_named)]
+    levels = [told.index(at) for at in categorical if at in told]
+    parts = []
+    for rows, found in batches:
+        figures = X[rows][:, told]
+        figures[:, levels] = np.nan
+        parts.append(top_reasons(found[:, told], figures, [places[at] for at in told], n_reasons=n_reasons))
     empty = pa.table({f"reason_{k + 1}": pa.array([], pa.string()) for k in range(n_reasons)})
     return pa.concat_tables(parts) if parts else empty
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from urllib.parse import quote, unquote
 
 import pyarrow as pa
@@ -83,7 +84,7 @@ def _sentence(code: str, language: str) -> str:
     # Without a source the example of every shop is meant: orders.
     seen_in = found.pop("class", None) or source_class(unquote(found.pop("source", "orders")))
     figures: dict[str, object] = {key: float(value) for key, value in found.items()}
-    variant = _variant(cause, set(found))
+    variant = _spoken(cause, _variant(cause, set(found)), figures)
     figures["none"] = words(f"source.{seen_in}.none", language)
     figures["name"] = words(f"source.{seen_in}.name", language)
     figures["event"] = words(f"source.{seen_in}.event", language)
@@ -95,6 +96,15 @@ def _sentence(code: str, language: str) -> str:
     if variant in {"ended", "last"}:
         figures["days"] = figures[variant]
     return words(f"reason.{cause}.{variant}", language, **figures)
+
+
+def _spoken(cause: str, variant: str, figures: Mapping[str, object]) -> str:
+    """Return the sentence that says the same as one would speak: "every day" for every 1, "nothing" for 0."""
+    if cause == "silence" and figures.get("usual") == 1:
+        return "daily"
+    if cause == "falling_value" and figures.get("n") == 0:
+        return f"no_{variant}"
+    return variant
 
 
 def _variant(cause: str, keys: set[str]) -> str:
