@@ -64,6 +64,8 @@ KINDS = {
         ("customers_Contract", "contract_end"),
         ("customers_tenure", "new_customer"),
         ("customers_months_inactive", "silence"),
+        ("customers_number_customer_service_calls", "service_trouble"),
+        ("customers_total_day_calls", "profile"),
         ("customers_complaints", "service_trouble"),
         ("customers_satisfaction_score", "dissatisfaction"),
         ("customers_relocated", "life_event"),
