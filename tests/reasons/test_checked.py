@@ -6,7 +6,7 @@ import pytest
 
 from churnml.estimators.churn import ChurnClassifier
 from churnml.estimators.matrix import FeatureSpec, spec_of, to_matrix
-from churnml.reasons.checked import FittedModel, checked_reasons, spread_rows
+from churnml.reasons.checked import FittedModel, checked_reasons
 
 N = 600
 
@@ -62,8 +62,3 @@ def test_threads_and_nothing_to_check(table: pa.Table, silent: tuple) -> None:
     models = [FittedModel("a", *silent, table)]
     assert checked_reasons(models).equals(checked_reasons(models, threads=2))
     assert checked_reasons([FittedModel("a", *silent)]).num_rows == 0
-
-
-def test_rows_are_spread_evenly() -> None:
-    assert spread_rows(5).tolist() == [0, 1, 2, 3, 4]
-    assert spread_rows(9, n_wanted=3).tolist() == [0, 4, 8]

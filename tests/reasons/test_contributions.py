@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from churnml.errors import ModelError
-from churnml.reasons.contributions import contributions
+from churnml.reasons.contributions import contributions, spread_rows
 
 NAMES = ["orders_recency_days", "orders_count_90d", "customers_age"]
 
@@ -40,3 +40,8 @@ def test_batches_change_nothing(booster: lgb.Booster, matrix: np.ndarray) -> Non
 def test_other_columns_are_refused(booster: lgb.Booster, matrix: np.ndarray, names: list[str]) -> None:
     with pytest.raises(ModelError, match="does not have the model's features"):
         contributions(booster, matrix, names=names)
+
+
+def test_rows_are_spread_evenly() -> None:
+    assert spread_rows(5, n_wanted=9).tolist() == [0, 1, 2, 3, 4]
+    assert spread_rows(9, n_wanted=3).tolist() == [0, 4, 8]

@@ -89,3 +89,16 @@ def test_a_level_number_is_never_told_as_a_score() -> None:
     told = risk_reasons(booster, X, names=names, categorical=[0])["reason_1"].drop_null().unique().to_pylist()
     assert "dissatisfaction;source=surveys" in told
     assert "score" not in "".join(told)
+
+
+def test_what_concerns_everybody_alike_is_no_reason_of_one() -> None:
+    rng = np.random.default_rng(5)
+    names = ["changes_outage_since_days", "orders_recency_days"]
+    X = np.column_stack([np.repeat([20.0, 400.0], 300), rng.gamma(2, 20, 600)])
+    y = (0.5 * (X[:, 0] < 100) + X[:, 1] / 100 + rng.normal(0, 0.2, 600) > 0.7).astype(float)
+    data = lgb.Dataset(X, y)
+    booster = lgb.train({"objective": "binary", "verbose": -1, "num_threads": 1, "seed": 1}, data, 20)
+    everybody = risk_reasons(booster, X[:300], names=names)
+    assert "change" not in str(everybody.to_pydict())
+    some = risk_reasons(booster, X, names=names)["reason_1"].to_pylist()
+    assert [code for code in some[:300] if code and code.startswith("company_change;source=changes;days=20")]

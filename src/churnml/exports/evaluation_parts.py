@@ -233,7 +233,7 @@ def reasons(found: Figures, language: str) -> Iterator[Paragraph]:
         "first": ("is_first_kept", "portion"),
         "kept": ("kept", "portion"),
     }
-    told: dict[str, object] = {"n": found.get("n_rows")}
+    told: dict[str, object] = {"n": found.get("n_customers")}
     for name, (key, kind) in ranges.items():
         value, low, high = (found.get(f"{key}{end}") for end in ("", "_low", "_high"))
         if isinstance(low, float) and isinstance(high, float):

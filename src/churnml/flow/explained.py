@@ -7,7 +7,8 @@ import pyarrow as pa
 from churnml.config import Params
 from churnml.estimators.churn import ChurnClassifier
 from churnml.estimators.matrix import FeatureSpec
-from churnml.reasons.checked import FittedModel, checked_reasons, spread_rows
+from churnml.reasons.checked import N_ROWS, FittedModel, checked_reasons
+from churnml.reasons.contributions import spread_rows
 
 __all__ = ["Watched"]
 
@@ -20,7 +21,7 @@ class Watched:
 
     def __call__(self, fold: str, model: ChurnClassifier, spec: FeatureSpec, test: pa.Table) -> None:
         """Keep a model."""
-        self._found[fold] = FittedModel(fold, model, spec, test.take(spread_rows(test.num_rows)))
+        self._found[fold] = FittedModel(fold, model, spec, test.take(spread_rows(test.num_rows, n_wanted=N_ROWS)))
 
     def checked(self, params: Params, final: ChurnClassifier, spec: FeatureSpec) -> pa.Table:
         """Return the checked reasons; the model to be used is the retraining of the newest tested one."""

@@ -13,9 +13,10 @@ import pyarrow.compute as pc
 from churnml.estimators.churn import ChurnClassifier
 from churnml.estimators.matrix import FeatureSpec, to_matrix
 from churnml.reasons.causes import locate, reason_causes
+from churnml.reasons.contributions import spread_rows
 from churnml.reasons.ranking import risk_reasons
 
-__all__ = ["N_ROWS", "FittedModel", "checked_reasons", "spread_rows"]
+__all__ = ["N_ROWS", "FittedModel", "checked_reasons"]
 
 Floats = npt.NDArray[np.float64]
 Rows = npt.NDArray[np.int64]
@@ -41,11 +42,6 @@ class FittedModel:
     model: ChurnClassifier
     spec: FeatureSpec
     unseen: pa.Table | None = None
-
-
-def spread_rows(n_rows: int, *, n_wanted: int = N_ROWS) -> Rows:
-    """Return at most so many row numbers, evenly spread."""
-    return np.unique(np.linspace(0, n_rows - 1, min(n_rows, n_wanted)).astype(np.int64))
 
 
 def checked_reasons(
@@ -110,7 +106,7 @@ _SCHEMA = pa.schema(
 
 
 def _checked(each: FittedModel, following: FittedModel | None, asked: _Asked) -> pa.Table:
-    table = each.unseen.take(spread_rows(each.unseen.num_rows))  # type: ignore[union-attr]
+    table = each.unseen.take(spread_rows(each.unseen.num_rows, n_wanted=N_ROWS))  # type: ignore[union-attr]
     X = to_matrix(table, each.spec)
     risk = each.model.churn_probability(X)
     is_higher = risk > np.median(risk)

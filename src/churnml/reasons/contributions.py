@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     import lightgbm as lgb
 
-__all__ = ["contributions", "contributions_in_batches"]
+__all__ = ["contributions", "contributions_in_batches", "spread_rows"]
 
 Floats = npt.NDArray[np.float64]
 Matrix = npt.NDArray[Any]
@@ -75,6 +75,11 @@ def contributions_in_batches(
         found = explained(X[rows], threads=threads)
         more = besides(X[rows]) if besides else None
         yield rows, found if more is None else found + more
+
+
+def spread_rows(n_rows: int, *, n_wanted: int) -> npt.NDArray[np.int64]:
+    """Return at most so many row numbers, evenly spread."""
+    return np.unique(np.linspace(0, n_rows - 1, min(n_rows, n_wanted)).astype(np.int64))
 
 
 def _check(booster: lgb.Booster, X: Matrix, names: Sequence[str]) -> None:

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from churnml.reasons.background import background_of
 from churnml.reasons.causes import FeaturePlace, locate, may_be_named
-from churnml.reasons.contributions import contributions_in_batches
+from churnml.reasons.contributions import contributions_in_batches, spread_rows
 from churnml.reasons.facts import Evidence, facts_of
 from churnml.reasons.sentences import reason_code
 
@@ -26,6 +26,8 @@ Texts = npt.NDArray[np.object_]
 UNPROVEN_WEIGHT = 0.5
 """What a contribution counts where the customer's own figures do not bear the cause out: a cause with figures goes
 first unless the other contributes more than twice as much."""
+
+_FEW, _ROWS_TO_COMPARE = 20, 4_096
 
 
 def risk_reasons(
@@ -42,6 +44,9 @@ def risk_reasons(
     besides: Callable[[npt.NDArray[Any]], Floats | None] | None = None,
 ) -> pa.Table:
     """Return the main causes of each customer's risk.
+
+    A change at the company or in the market that concerns nearly every row alike gives no reason: it raises the risk of
+    all and says nothing of one.
 
     Parameters
     ----------
@@ -77,7 +82,11 @@ def risk_reasons(
     """
     places = [locate(name, kinds=kinds) for name in names]
     batches = contributions_in_batches(booster, X, names=names, batch_rows=batch_rows, threads=threads, besides=besides)
-    told = [at for at, place in enumerate(places) if may_be_named(place, never=never_named)]
+    told = [
+        at
+        for at, place in enumerate(places)
+        if may_be_named(place, never=never_named) and not _same_for_all(X, place, at)
+    ]
     levels = [told.index(at) for at in categorical if at in told]
     parts = []
     for rows, found in batches:
@@ -86,6 +95,15 @@ def risk_reasons(
         parts.append(top_reasons(found[:, told], figures, [places[at] for at in told], n_reasons=n_reasons))
     empty = pa.table({f"reason_{k + 1}": pa.array([], pa.string()) for k in range(n_reasons)})
     return pa.concat_tables(parts) if parts else empty
+
+
+def _same_for_all(X: npt.NDArray[Any], place: FeaturePlace, at: int) -> bool:
+    """Return whether a calendar feature has one value in nearly all rows, where there are enough to tell."""
+    if place.source_class != "company" or len(X) < _FEW:
+        return False
+    values = X[spread_rows(len(X), n_wanted=_ROWS_TO_COMPARE), at]
+    _, counts = np.unique(values, return_counts=True)  # missing values count as equal
+    return bool(counts.max() >= 0.95 * len(values))
 
 
 def top_reasons(
