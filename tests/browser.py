@@ -58,6 +58,9 @@ class Page:
                 json.dumps({"id": 0, "method": "Page.handleJavaScriptDialog", "params": {"accept": True}})
             )
 
+    def close(self) -> None:
+        self._socket.close()
+
     def open(self, path: Path) -> None:
         self.call("Page.navigate", url=path.as_uri())
         self.wait("document.readyState === 'complete' && location.protocol === 'file:'")
@@ -112,9 +115,13 @@ def browser(profile: Path) -> Iterator[Page]:
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
+    page = None
     try:
-        yield _first_page(process, profile / "DevToolsActivePort")
+        page = _first_page(process, profile / "DevToolsActivePort")
+        yield page
     finally:
+        if page is not None:
+            page.close()
         process.terminate()
         process.wait(timeout=30)
 

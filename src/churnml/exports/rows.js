@@ -1,7 +1,7 @@
 "use strict";
 (() => {
   const PER_PAGE = 100;
-  const PRINTED = 2000; // more would be a hundred sheets of paper, and seconds of layout
+  const PRINTED = 1000; // more would be a hundred sheets of paper, and a minute of layout
   const LONGEST = 300;
   const GROUPS = 10;
   const LABELLED = new Set(["date", "money", "number", "whole"]);
@@ -281,8 +281,12 @@
       return column.head[this.language].replace(/\s*[(\uff08][^()\uff08\uff09]*[)\uff09]$/, "");
     }
 
+    unit(column) {
+      return (column.kind === "money" && this.currency) || "";
+    }
+
     total(column, value) {
-      return `${column.kind === "money" && this.currency ? `${this.currency} ` : ""}${WRITTEN[column.kind](value, this.language)}`;
+      return `${this.unit(column)} ${WRITTEN[column.kind](value, this.language)}`.trim();
     }
 
     row(row) {
@@ -296,7 +300,7 @@
       cell.append(isFirst && this.details.length ? this.opener(row, text) : text);
       this.underOf(column.name).forEach((under) => {
         if (!this.text(under, row)) return;
-        const line = element("div", { class: "under", title: under.head[this.language] });
+        const line = element("div", { class: under.kind === "text" ? "under" : "under whole", title: under.head[this.language] });
         if (LABELLED.has(under.kind)) line.append(`${this.plain(under)}: `);
         line.append(this.value(under, row));
         if (under.kind === "percent") line.append(this.meter(under.values[row]));
@@ -375,7 +379,7 @@
       const rest = found.slice(bars.length);
       if (rest.length) bars.push([this.say.others, ...rest.reduce(([s, c], [, [sum, count]]) => [s + sum, c + count], [0, 0])]);
       const most = Math.max(...bars.map(([, sum]) => sum), 0) || 1;
-      const title = filled(this.say.chart, { measure: measure.head[this.language], group: column.head[this.language] });
+      const title = filled(this.say.chart, { measure: this.plain(measure), group: column.head[this.language] });
       const body = element("tbody", {}, ...bars.map(([text, sum, count]) => {
         const bar = element("i");
         bar.style.width = `${Math.max(0.5, (100 * Math.max(0, sum)) / most)}%`;
@@ -383,9 +387,10 @@
           element("th", { scope: "row" }, element("bdi", {}, text.slice(0, 80))),
           element("td", { class: "bar", "aria-hidden": "true" }, bar),
           element("td", { class: "figure" }, WRITTEN[measure.kind](sum, this.language)),
-          element("td", { class: "figure count", title: this.say.customers }, grouped(count, 0)));
+          element("td", { class: "figure count" }, grouped(count, 0)));
       }));
-      return element("table", { class: "barchart" }, element("caption", {}, title), body);
+      const head = element("tr", {}, ...["", "", this.unit(measure), this.say.customers].map((text) => element("th", { scope: "col" }, text)));
+      return element("table", { class: "barchart" }, element("caption", {}, title), element("thead", {}, head), body);
     }
   }
 
