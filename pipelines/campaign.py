@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from churnml.config import load_params
 from churnml.flow.deliver import make_lists
 from churnml.flow.known import contact_data
+from churnml.flow.list_files import RECORDS
 from churnml.flow.other_lists import make_other_lists
 from churnml.flow.plan import campaign_plan
 from churnml.histories.store import open_history
@@ -20,7 +21,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parse_paths(argv, inputs=["prepared", "scores", "labels"], outputs=["lists", "holdouts"])
     params, history = load_params(args.params), open_history(args.prepared)
     scores, plan = read_parquet(args.scores), campaign_plan(params)
-    make_lists(params, history, scores, labels=args.labels, folder=args.lists, holdouts=args.holdouts)
+    make_lists(params, history, scores, labels=args.labels, folder=args.lists, holdouts=args.holdouts, records=RECORDS)
     beside = {"plan": plan, "labels": args.labels, "folder": args.lists}
     for unmade in make_other_lists(params, history, scores, contact_data(params, history, plan=plan), **beside):
         sys.stdout.write(unmade.sentence(plan.language) + "\n")

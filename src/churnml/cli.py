@@ -48,10 +48,12 @@ def _leave(work: Callable[[], int]) -> None:
 def _run(root: Path, stages: Sequence[str]) -> int:
     """Check the parameters, which DVC reads before any stage could say what is wrong with them, and run."""
     from churnml.config import load_params
+    from churnml.flow.list_files import keep_records
     from churnml.flow.raw import folder_of
     from churnml.workspace import TARGETS, require_folder, run_pipeline
 
     if (root / "dvc.yaml").exists():
+        keep_records(root)
         require_folder(root, folder_of(load_params(root / "params.yaml")))
     code = run_pipeline(root, targets=stages or TARGETS, error_file=ERROR_FILE)
     if code == 0 and not stages:

@@ -78,7 +78,7 @@ def _lies_inside(path: Path, root: Path) -> bool:
         return False
 
 
-def digest_bytes(data: bytes) -> str:
+def digest_bytes(data: bytes | memoryview) -> str:
     """Return the SHA-256 of some bytes as lower-case hex."""
     return hashlib.sha256(data).hexdigest()
 

@@ -38,7 +38,9 @@ CONTACTS = pa.table(
     }
 )
 ABOUT = "About this list \xb7 \u540d\u5355\u8bf4\u660e"
-FILES = {"contact.csv", "contact.xlsx", "excluded.csv", "holdout.csv", "index.html"}
+FILES = {
+    *("contact.csv", "contact.xlsx", "decisions.parquet", "delta.csv", "excluded.csv", "holdout.csv", "index.html"),
+}
 
 
 def rows(path: Path) -> list[dict[str, str]]:

@@ -175,15 +175,8 @@ def test_threads_move_no_byte(threads: int, golden: Path, tmp_path: Path) -> Non
 def test_results_name_every_file_of_a_campaign(golden: Path) -> None:
     found = results(golden)
     lists = {name.rpartition("/")[2] for name in found if name.startswith("data/lists/retention/")}
-    assert lists == {
-        "contact.csv",
-        "contact.parquet",
-        "contact.xlsx",
-        "excluded.csv",
-        "holdout.csv",
-        "index.html",
-        "manifest.json",
-    }
+    tables = {f"{name}.csv" for name in ("contact", "delta", "excluded", "holdout")}
+    assert lists == {*tables, "contact.parquet", "contact.xlsx", "decisions.parquet", "index.html", "manifest.json"}
     assert {"models/churn/model.txt", "models/churn/model.json", "models/clv/model.txt"} <= set(found)
 
 

@@ -11,7 +11,7 @@ from churnml.campaign.targeting import Decisions
 from churnml.reasons.sentences import reason_sentences
 from churnml.wording import has_words, words
 
-__all__ = ["CONTACT", "EXCLUDED", "HOLDOUT", "file_table", "headers", "worded"]
+__all__ = ["CONTACT", "EXCLUDED", "HOLDOUT", "WITHOUT_FIGURES", "file_table", "headers", "worded"]
 
 _WORTH = {
     "risk_band": "text",
@@ -84,7 +84,7 @@ _OF_VALUE = ("value_tier", "clv", "value_at_risk", "expected_gain", "gain_low", 
 _WHERE_KNOWN = ("gain_low", "gain_high", "cause", "control")
 """Left out where no row has a value."""
 # Who never agreed, or objected, is named with the reason alone: no figures about them are passed on.
-_WITHOUT_FIGURES = ("objected", "no_consent", "no_consent_recorded")
+WITHOUT_FIGURES = ("objected", "no_consent", "no_consent_recorded")
 
 
 def file_table(
@@ -109,7 +109,7 @@ def file_table(
     """
     language = language or decisions.plan.language
     rows = decisions.of(decision)
-    silent = pc.is_in(pc.fill_null(rows["exclusion"], ""), value_set=pa.array(_WITHOUT_FIGURES))
+    silent = pc.is_in(pc.fill_null(rows["exclusion"], ""), value_set=pa.array(WITHOUT_FIGURES))
     found = {}
     for name, kind in columns.items():
         column = _column(decisions, rows, name, language)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -49,7 +49,9 @@ def _explanation(
     return Explanation(words("list.about_sheet", language), heading, blocks, also)
 
 
-def list_page(decisions: Decisions, listing: Listing, *, further: Sequence[tuple[str, Sequence[Block]]] = ()) -> bytes:
+def list_page(
+    decisions: Decisions, listing: Listing, *, further: Mapping[str, Sequence[Section]] | None = None
+) -> bytes:
     """Return a self-contained page in both languages: the campaign in figures, its list, and who was left out.
 
     Parameters
@@ -57,16 +59,15 @@ def list_page(decisions: Decisions, listing: Listing, *, further: Sequence[tuple
     decisions : Decisions
     listing : Listing
         Rows of the contact file; its columns say what is shown.
-    further : sequence of (str, blocks)
-        Sections about something else, in the language named first.
+    further : mapping of str to sequence of Section, optional
+        Language -> sections about something else.
     """
     rows = Rows("contact", listing, measures=("value_at_risk", "expected_gain"), groups=GROUPS)
     languages = languages_from(decisions.plan.language)
-    views = [_view(decisions, rows, language, [b for each, b in further if each == language]) for language in languages]
-    return render_views(views)
+    return render_views([_view(decisions, rows, each, (further or {}).get(each, ())) for each in languages])
 
 
-def _view(decisions: Decisions, rows: Rows, language: str, further: Sequence[Sequence[Block]]) -> View:
+def _view(decisions: Decisions, rows: Rows, language: str, further: Sequence[Section]) -> View:
     n = {name: decisions.of(name).num_rows for name in ("contact", "holdout", "excluded")}
     tone = "note" if decisions.consent_mode == "recorded" else "warning"
     consent = Paragraph(_consent(decisions, language), tone)
@@ -79,7 +80,7 @@ def _view(decisions: Decisions, rows: Rows, language: str, further: Sequence[Seq
         Section(words("list.summary", language), summary),
         Section(words("list.rows", language), listed),
         *_not_fitted(decisions, language),
-        *(Section("", blocks) for blocks in further),
+        *further,
         Section(words("list.why_excluded", language), [_excluded(decisions, n["excluded"], language)]),
         Section(words("list.ranked", language), [Paragraph(text) for text in rules]),
         Section(words("list.facts", language), [Table(("", ""), _facts(decisions, language))]),

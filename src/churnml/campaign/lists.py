@@ -3,35 +3,66 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
-from dataclasses import asdict
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from churnml.campaign.columns import CONTACT, EXCLUDED, HOLDOUT, file_table, headers
 from churnml.campaign.decisions import LimitUse
+from churnml.campaign.delta_list import Delta, delta_listing, delta_of, delta_section
 from churnml.campaign.list_page import explanation, list_page, listed_total
 from churnml.campaign.listings import contact_listing
 from churnml.campaign.plan import ActionPlan
+from churnml.campaign.record import RECORD_FILE, record, write_record
 from churnml.campaign.targeting import EXCLUSIONS, Decisions, decide
 from churnml.exports.listing import Listing, sheets_of
+from churnml.exports.long_texts import shortened
 from churnml.exports.tables import write_csv
 from churnml.exports.workbook import MAX_ROWS, write_workbook
 from churnml.storage import digest_file, new_folder, write_bytes, write_json
 from churnml.wording import LANGUAGES, languages_from, words
 
-__all__ = ["Decisions", "decide", "write_lists"]
+__all__ = ["Decisions", "FileOptions", "decide", "write_lists"]
+
+
+@dataclass(frozen=True, slots=True)
+class FileOptions:
+    """How the files for people are written.
+
+    Parameters
+    ----------
+    csv_bom : bool
+        Whether CSV files begin with the mark by which Excel knows UTF-8.
+    shorten : bool
+        Whether a text that no Excel cell holds is cut, and says so; False refuses the list. Ids are never cut.
+    names_on_page : bool
+        Whether the page shows customers' names.
+    """
+
+    csv_bom: bool = True
+    shorten: bool = False
+    names_on_page: bool = False
 
 
 def write_lists(
-    decisions: Decisions, folder: Path, *, config_digest: str = "", also: Callable[[Path], None] | None = None
+    decisions: Decisions,
+    folder: Path,
+    *,
+    config_digest: str = "",
+    options: FileOptions | None = None,
+    previous: pa.Table | None = None,
+    provenance: Mapping[str, Any] | None = None,
+    also: Callable[[Path], None] | None = None,
 ) -> dict[str, Any]:
     """Write the files of a campaign into one folder, complete or absent.
 
     ``contact.csv`` and ``contact.xlsx`` (whom to contact), ``holdout.csv`` (set aside, without anything to contact them
-    by), ``excluded.csv`` (left out, with the first reason), ``index.html``, and ``manifest.json`` last. Texts in the
+    by), ``excluded.csv`` (left out, with the first reason), ``delta.csv`` (changes since the previous run),
+    ``decisions.parquet`` (what the next run is compared with), ``index.html``, and ``manifest.json`` last. Texts in the
     CSV files that a spreadsheet would run are neutralised, see :mod:`churnml.exports.formulas`.
 
     Parameters
@@ -41,6 +72,11 @@ def write_lists(
         Takes the place of an earlier folder of that name.
     config_digest : str, optional
         SHA-256 of the configuration the decisions were made under.
+    options : FileOptions, optional
+    previous : Table, optional
+        The record of the previous run, see :func:`churnml.campaign.record.previous_record`; None = there was none.
+    provenance : mapping, optional
+        What else the manifest says of where the decisions come from: ``data`` and ``code``.
     also : callable, optional
         Writes further files and folders into the folder before the manifest names them all.
 
@@ -56,33 +92,60 @@ def write_lists(
     EnvironmentFault
         If the folder cannot be written.
     """
+    options = options or FileOptions()
+    recorded = record(decisions)
+    delta = delta_of(previous, recorded)
+    listing = _contact_listing(decisions, options)
+    changes = delta_listing(delta, decisions)
+    language = decisions.plan.language
     tables = {
-        "contact.csv": file_table(decisions, "contact", CONTACT),
+        "contact.csv": listing.tables[language],
         "holdout.csv": file_table(decisions, "holdout", HOLDOUT),
         "excluded.csv": file_table(decisions, "excluded", EXCLUDED),
+        "delta.csv": changes.tables[language],
     }
-    first, *others = languages_from(decisions.plan.language)
-    contacts = tables["contact.csv"]
-    told = {first: contacts} | {each: file_table(decisions, "contact", CONTACT, language=each) for each in others}
-    listing = contact_listing(decisions, told, CONTACT)
     with new_folder(folder) as temp:
         for name, table in tables.items():
-            write_csv(table, temp / name, headers=headers(table.column_names, decisions), bom=True)
-        _write_workbook(decisions, listing, temp / "contact.xlsx")
-        write_bytes(list_page(decisions, listing), temp / "index.html")
-        rows = {name: table.num_rows for name, table in tables.items()} | {"contact.xlsx": contacts.num_rows}
+            titles = headers(table.column_names, decisions)
+            write_csv(table, temp / name, headers=titles, bom=options.csv_bom)
+        _write_workbook(decisions, listing, changes if delta.since else None, temp / "contact.xlsx")
+        sections = {each: [delta_section(delta, changes, each)] for each in LANGUAGES}
+        write_bytes(list_page(decisions, listing, further=sections), temp / "index.html")
+        write_record(recorded, temp / RECORD_FILE)
+        rows = {name: table.num_rows for name, table in tables.items()}
+        rows |= {"contact.xlsx": listing.n_rows, RECORD_FILE: recorded.num_rows}
         if also is not None:
             also(temp)
         manifest = _manifest(decisions, temp, rows, config_digest)
+        manifest |= {"delta": _delta_facts(delta), **(provenance or {})}
         write_json(manifest, temp / "manifest.json")
     return manifest
 
 
-def _write_workbook(decisions: Decisions, listing: Listing, path: Path) -> None:
+def _contact_listing(decisions: Decisions, options: FileOptions) -> Listing:
+    """Return the contact list in both languages, the campaign's first."""
+    told = {}
+    for language in languages_from(decisions.plan.language):
+        table = file_table(decisions, "contact", CONTACT, language=language)
+        told[language] = shortened(table, keep=("customer_id",), language=language) if options.shorten else table
+    return contact_listing(decisions, told, CONTACT, names_on_page=options.names_on_page)
+
+
+def _write_workbook(decisions: Decisions, listing: Listing, changes: Listing | None, path: Path) -> None:
     names = [column.name for column in listing.columns]
-    titles = {language: words("list.contact_sheet", language) for language in LANGUAGES}
-    sheets = sheets_of(listing, titles, frozen=2, max_rows=MAX_ROWS)
+    sheets = sheets_of(listing, _titles("list.contact_sheet"), frozen=2, max_rows=MAX_ROWS)
+    if changes is not None:
+        sheets += sheets_of(changes, _titles("delta.sheet"), frozen=2, max_rows=MAX_ROWS)
     write_workbook(path, sheets, explanation=explanation(decisions, names), made=decisions.as_of)
+
+
+def _titles(key: str) -> dict[str, str]:
+    return {language: words(key, language) for language in LANGUAGES}
+
+
+def _delta_facts(delta: Delta) -> dict[str, Any]:
+    counts = {change: sum(reasons.values()) for change, reasons in delta.counts().items()}
+    return {"since": None if delta.since is None else dict(delta.since), **counts}
 
 
 def _manifest(decisions: Decisions, folder: Path, rows: dict[str, int], config_digest: str) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from churnml.config.fields import (
     ascending,
     unique,
 )
+from churnml.config.list_files import ListFiles
 from churnml.errors import ConfigError
 from churnml.timeline import parse_instant
 
@@ -172,6 +173,7 @@ class Campaign(Block):
     value_periods: int = Field(default=12, ge=1, le=1000, description="Periods that `value_column` is counted for.")
     policy_version: Text = Field(default="1", description="Version of the rules, written on every list.")
     seed: Seed = Field(default=1, description="Seed of the hold-out draw.")
+    files: ListFiles = Field(default_factory=ListFiles, description="How the files for people are written.")
 
     @property
     def usual(self) -> tuple[float, float]:

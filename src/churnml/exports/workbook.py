@@ -17,12 +17,10 @@ from xlsxwriter.format import Format
 from xlsxwriter.worksheet import Worksheet
 
 from churnml.errors import PrivacyError
+from churnml.exports.long_texts import MAX_TEXT, too_long
 from churnml.storage import new_file
 
 __all__ = ["MAX_ROWS", "MAX_TEXT", "Explanation", "Sheet", "SheetColumn", "write_workbook"]
-
-MAX_TEXT = 32_767
-"""Longest text of a cell, in UTF-16 units; Excel cuts the rest silently."""
 
 MAX_ROWS = 1_048_575
 """Most rows of a sheet below its header."""
@@ -150,23 +148,16 @@ def _check(sheet: Sheet) -> None:
         )
     for column in sheet.columns:
         values = sheet.table[column.name]
-        if column.kind == "text" and (n := _count_too_long(values)):
+        if column.kind == "text" and (rows := too_long(values)):
             raise PrivacyError(
-                f"texts are longer than the {MAX_TEXT:,} characters of an Excel cell",
+                f"texts are longer than the {MAX_TEXT:,} characters of an Excel cell, first in row {rows[0] + 1:,}",
                 rule="export.text_too_long",
                 column=column.name,
-                count=n,
+                count=len(rows),
                 next_step="Shorten them or leave the column out; nothing is cut silently.",
             )
         if pa.types.is_floating(values.type) and (n := pc.sum(pc.is_inf(values)).as_py()):
             raise PrivacyError("numbers are infinite", rule="export.not_finite", column=column.name, count=n)
-
-
-def _count_too_long(values: pa.ChunkedArray) -> int:
-    # A character outside the basic plane takes two of Excel's units: only long texts are counted exactly.
-    texts = values.cast(pa.string())
-    long = texts.filter(pc.greater(pc.utf8_length(texts), MAX_TEXT // 2))
-    return sum(len(text.encode("utf-16-le")) // 2 > MAX_TEXT for text in long.to_pylist())
 
 
 def _explain(book: xlsxwriter.Workbook, explanation: Explanation) -> None:

@@ -9,12 +9,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from churnml.campaign.lists import write_lists
 from churnml.campaign.targeting import decide
 from churnml.config import Params, resolved
 from churnml.flow.buckets import read_buckets
 from churnml.flow.exporting import contact_rows, write_list, write_targets
 from churnml.flow.known import contact_data, customer_attributes, levels_of, past_contact_rows
+from churnml.flow.list_files import Places, write_campaign
 from churnml.flow.plan import campaign_plan
 from churnml.flow.playbook import read_playbook
 from churnml.histories.store import History
@@ -32,6 +32,7 @@ def make_lists(
     labels: Path | None,
     folder: Path,
     holdouts: Path | None = None,
+    records: Path | None = None,
     root: Path | None = None,
 ) -> dict[str, Any]:
     """Decide and write the lists of the campaign; contact data and consent are read here and nowhere before.
@@ -48,6 +49,8 @@ def make_lists(
     holdouts : Path or None
         Folder in which ``<campaign>.parquet`` keeps who was drawn into which arm, from one list to the next; None =
         every list draws anew.
+    records : Path or None
+        Where what was decided in each run is kept, so that the next one can say what has changed.
     root : Path or None
         Project folder, for the playbook and the files that ``exports`` names; None = the working folder.
 
@@ -88,7 +91,8 @@ def make_lists(
         folders = [(entry, temp / entry.folder) for entry in params.exports.targets]
         write_targets(params, listed, contacts, plan=plan, root=root or Path.cwd(), folders=folders)
 
-    return write_lists(decisions, folder / plan.name, config_digest=config, also=also)
+    places = Places(folder / plan.name, records)
+    return write_campaign(params, history, scores, decisions, places, config_digest=config, also=also)
 
 
 def _without_the_churned(scores: pa.Table, labels: Path) -> pa.Table:

@@ -1,0 +1,132 @@
+"""What was decided in each run of a campaign, kept so that the next run can say what has changed."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from datetime import date
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from churnml.campaign.columns import WITHOUT_FIGURES
+from churnml.campaign.targeting import Decisions
+from churnml.errors import DataError
+from churnml.parquet import read_parquet, write_parquet
+from churnml.storage import digest_fault, digest_file, write_bytes
+
+__all__ = ["RECORD_FILE", "keep_record", "previous_record", "record", "record_facts", "write_record"]
+
+RECORD_FILE = "decisions.parquet"
+"""The record of a run in its folder of lists."""
+
+_RECORDED = (
+    *("customer_id", "decision", "exclusion", "rank", "channel", "action", "team", "risk_band", "p_churn"),
+    *("value_tier", "clv", "value_at_risk", "expected_gain"),
+)
+"""Ids and decisions: no name, address or number."""
+
+_FIGURES = ("risk_band", "p_churn", "value_tier", "clv", "value_at_risk", "expected_gain")
+_FACTS = b"churnml"
+_NAME = re.compile(r"(\d{4,})-([0-9a-f]{16})\.parquet")
+_DAY = re.compile(r"\d{4}-\d\d-\d\d")
+
+
+def record(decisions: Decisions) -> pa.Table:
+    """Return what was decided for each customer, by customer id.
+
+    Of those who objected or never agreed there is the decision alone, and no figure.
+    """
+    table = decisions.table.select([name for name in _RECORDED if name in decisions.table.column_names])
+    silent = pc.is_in(pc.fill_null(table["exclusion"], ""), value_set=pa.array(WITHOUT_FIGURES))
+    for name in _FIGURES:
+        if name in table.column_names:
+            hidden = pc.if_else(silent, None, table[name])
+            table = table.set_column(table.column_names.index(name), name, hidden)
+    facts = {
+        "campaign": decisions.plan.name,
+        "as_of": decisions.as_of.isoformat(),
+        "model_version": decisions.model_version,
+        "policy_version": decisions.plan.policy_version,
+    }
+    table = table.sort_by("customer_id").combine_chunks()
+    return table.replace_schema_metadata({_FACTS: json.dumps(facts, sort_keys=True).encode()})
+
+
+def record_facts(table: pa.Table) -> Mapping[str, str]:
+    """Return ``campaign``, ``as_of``, ``model_version`` and ``policy_version`` of a record.
+
+    Raises
+    ------
+    DataError
+        If the table is no record.
+    """
+    try:
+        facts: Mapping[str, str] = json.loads((table.schema.metadata or {})[_FACTS])
+        return {name: str(facts[name]) for name in ("campaign", "as_of", "model_version", "policy_version")}
+    except (KeyError, ValueError, TypeError) as error:
+        raise DataError("not a record of decisions", rule="data.damaged") from error
+
+
+def keep_record(written: Path, store: Path) -> None:
+    """Keep the record of a run under its campaign and day; what was kept before is never touched.
+
+    Runs of one day are numbered. A run that decided what the newest of its day did adds nothing.
+
+    Parameters
+    ----------
+    written : Path
+        Parquet file with the :func:`record` of the run.
+    store : Path
+        Folder ``<store>/<campaign>/<as_of>/<number>-<digest>.parquet``.
+
+    Raises
+    ------
+    DataError
+        If the file is no record.
+    EnvironmentFault
+        If the store cannot be written.
+    """
+    facts = record_facts(read_parquet(written, columns=[]))
+    if not _DAY.fullmatch(facts["as_of"]) or not re.fullmatch(r"[a-z0-9][a-z0-9_-]*", facts["campaign"]):
+        raise DataError("not a record of decisions", rule="data.damaged", file=written.name)
+    folder, digest = store / facts["campaign"] / facts["as_of"], digest_file(written)
+    kept = _kept(folder)
+    newest = max(kept, default=0)
+    if not kept or kept[newest][1] != digest[:16]:
+        write_bytes(written.read_bytes(), folder / f"{newest + 1:04}-{digest[:16]}.parquet")
+
+
+def previous_record(store: Path, campaign: str, *, before: date) -> pa.Table | None:
+    """Return the newest record of the latest day before a day; None where there is none.
+
+    A rerun of a day is thus compared with what the first run of that day was compared with.
+
+    Raises
+    ------
+    DataError
+        If that record is damaged.
+    """
+    folder = store / campaign
+    days = [path.name for path in folder.iterdir() if _DAY.fullmatch(path.name)] if folder.is_dir() else []
+    for day in sorted((day for day in days if day < before.isoformat()), reverse=True):
+        kept = _kept(folder / day)
+        if kept:
+            path, digest = kept[max(kept)]
+            if digest_file(path)[:16] != digest:
+                raise digest_fault(path.name)
+            return read_parquet(path)
+    return None
+
+
+def _kept(folder: Path) -> dict[int, tuple[Path, str]]:
+    """Return number -> (file, digest) of the records of one day."""
+    paths = folder.iterdir() if folder.is_dir() else ()
+    return {int(found[1]): (path, found[2]) for path in paths if (found := _NAME.fullmatch(path.name))}
+
+
+def write_record(table: pa.Table, path: Path) -> None:
+    """Write a record; the same decisions give the same bytes."""
+    write_parquet(table, path)

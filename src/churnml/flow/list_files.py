@@ -1,0 +1,148 @@
+"""The files of a campaign's list, the record of what was decided, and where it all came from."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from importlib import resources
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+from pyarrow import csv
+
+from churnml import __version__
+from churnml.campaign.lists import Decisions, FileOptions, write_lists
+from churnml.campaign.record import RECORD_FILE, keep_record, previous_record
+from churnml.config import Params
+from churnml.errors import DataError
+from churnml.histories.store import History
+from churnml.storage import digest_bytes
+
+__all__ = ["RECORDS", "Places", "keep_records", "provenance", "write_campaign"]
+
+RECORDS = Path(".churnml") / "lists"
+"""Outside of every stage's outputs, which DVC removes before the stage runs again."""
+
+_CODE = (".py", ".json", ".j2", ".js", ".css")
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where a list goes.
+
+    Parameters
+    ----------
+    folder : Path
+        Takes the place of an earlier folder of that name.
+    records : Path, optional
+        Where the records of earlier lists are kept; None = there are none, and none is kept.
+    """
+
+    folder: Path
+    records: Path | None = None
+
+
+def write_campaign(
+    params: Params,
+    history: History,
+    scores: pa.Table,
+    decisions: Decisions,
+    places: Places,
+    *,
+    config_digest: str,
+    also: Callable[[Path], None] | None = None,
+) -> dict[str, Any]:
+    """Write the files of a list, compared with the newest list of an earlier day, and keep what was decided.
+
+    Parameters
+    ----------
+    params : Params
+    history : History
+    scores : pyarrow.Table
+    decisions : Decisions
+    places : Places
+    config_digest : str
+    also : callable, optional
+        Writes further files into the folder before the manifest names them all.
+
+    Returns
+    -------
+    dict
+        The manifest.
+    """
+    folder, records = places.folder, places.records
+    files, name = params.campaign.files, decisions.plan.name
+    previous = None if records is None else previous_record(records, name, before=decisions.as_of)
+    manifest = write_lists(
+        decisions,
+        folder,
+        config_digest=config_digest,
+        options=FileOptions(files.csv_bom, files.long_texts == "shorten", files.names_on_page),
+        previous=previous,
+        provenance=provenance(history, scores),
+        also=also,
+    )
+    if records is not None:
+        keep_record(folder / RECORD_FILE, records)
+    return manifest
+
+
+def keep_records(root: Path) -> None:
+    """Keep the records of lists that came with the project's data, before a run makes new ones.
+
+    A damaged one is left out: the run makes that list again.
+    """
+    for path in sorted((root / "data" / "lists").glob(f"*/{RECORD_FILE}")):
+        with suppress(DataError):
+            keep_record(path, root / RECORDS)
+
+
+def provenance(history: History, scores: pa.Table) -> dict[str, Any]:
+    """Return what tells the data and the program behind a list from any other.
+
+    Digests are those of contents: the same rows give the same, whatever the clock, the order of the files' rows or the
+    way they are stored.
+
+    Returns
+    -------
+    dict
+        ``data``: rows of each prepared table, digests of the scores and of contact data with consents; ``code``:
+        version, and digest of the program's files.
+    """
+    contacts = history.contacts()
+    tables = {info.name: info.n_rows for info in history.tables.values()}
+    data = {
+        "tables": tables,
+        "scores_sha256": _content_digest(scores),
+        "contacts_sha256": None if contacts is None else _content_digest(contacts),
+    }
+    return {"data": data, "code": {"version": __version__, "sha256": _code_digest()}}
+
+
+def _content_digest(table: pa.Table) -> str:
+    text = io.BytesIO()
+    csv.write_csv(table.sort_by("customer_id"), text)
+    return digest_bytes(text.getbuffer())
+
+
+def _code_digest() -> str:
+    """Return one digest of every file of the package, by its name and content."""
+    total = hashlib.sha256()
+    for name, file in sorted(_files(resources.files("churnml"), "")):
+        total.update(f"{name}\0{digest_bytes(file.read_bytes())}\n".encode())
+    return total.hexdigest()
+
+
+def _files(folder: Traversable, prefix: str) -> list[tuple[str, Traversable]]:
+    found: list[tuple[str, Traversable]] = []
+    for entry in folder.iterdir():
+        if entry.is_dir():
+            found += _files(entry, f"{prefix}{entry.name}/")
+        elif entry.name.endswith(_CODE):
+            found.append((prefix + entry.name, entry))
+    return found
