@@ -350,6 +350,29 @@ def alarm(
     _leave(work)
 
 
+@app.command()
+def doctor(
+    rehash: Annotated[bool, typer.Option("--rehash", help="Read every object of DVC's cache as well.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False,
+) -> None:
+    """Look at installation, locks, disk, permissions, stored files and stages; say the command that mends each."""
+
+    def work() -> int:
+        import json
+
+        from churnml.doctor.findings import exit_code_of, lines_of, plain
+        from churnml.flow.diagnose import diagnose
+        from churnml.workspace import TARGETS, home_of_pipeline
+
+        found = diagnose(Path.cwd(), home=home_of_pipeline(), targets=TARGETS, rehash=rehash)
+        lines = [json.dumps(plain(found), indent=1)] if as_json else lines_of(found) or ["Nothing is wrong."]
+        for line in lines:
+            _say(line)
+        return exit_code_of(found)
+
+    _leave(work)
+
+
 def _summarise(root: Path) -> None:
     from churnml.flow.summary import summary_lines
 

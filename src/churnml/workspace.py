@@ -29,6 +29,8 @@ _QUIET = {
     # With both cores busy, waiting OpenMP threads that spin slow LightGBM down several times.
     "OMP_WAIT_POLICY": "passive",
 }
+_PRIVATE = 0o077
+"""What a run makes tells of customers: DVC, which copies it to its cache and back, gives it to the owner alone."""
 _PARTS = ("dvc.yaml", "pipelines", "src")
 _NOT_FOR_GIT = """\
 # Data of customers, and what a run makes of them.
@@ -90,10 +92,10 @@ def run_pipeline(root: Path, *, targets: Sequence[str] = TARGETS, error_file: Pa
     environment = {**os.environ, **_QUIET, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
     dvc = [sys.executable, "-m", "churnml.dvc_with_dates"]
     if not (root / ".dvc").exists():
-        subprocess.run([*dvc, "init", "--no-scm", "--quiet"], cwd=root, env=environment, check=True)
+        subprocess.run([*dvc, "init", "--no-scm", "--quiet"], cwd=root, env=environment, check=True, umask=_PRIVATE)
     _check_targets(root, targets)
     (root / error_file).unlink(missing_ok=True)
-    done = subprocess.run([*dvc, "repro", *targets], cwd=root, env=environment, check=False)
+    done = subprocess.run([*dvc, "repro", *targets], cwd=root, env=environment, check=False, umask=_PRIVATE)
     if done.returncode and (root / error_file).exists():
         return int(read_json(root / error_file)["exit_code"])
     # A process ended by a signal has the negative number of that signal as its code.

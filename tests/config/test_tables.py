@@ -120,3 +120,10 @@ def test_a_password_is_refused_and_not_repeated(url):
     with pytest.raises(ValidationError, match="holds a password") as caught:
         histories(folder=None, database=url)
     assert "pw" not in str(caught.value)
+
+
+@pytest.mark.parametrize("marks", ['["."]', '["1"]', '["-"]'])
+def test_what_a_number_is_made_of_is_no_mark(marks, load_with, histories_text):
+    csv = f"file: orders.csv, csv: {{number_marks: {marks}}}"
+    with pytest.raises(ConfigError, match="number_marks names what a number is made of"):
+        load_with(histories=histories_text.replace("file: orders.csv", csv))

@@ -45,20 +45,27 @@ def test_bare_digits_are_a_date_only_where_the_name_says_so() -> None:
 
 
 @pytest.mark.parametrize(
-    ("texts", "decimal", "thousands"),
+    ("texts", "decimal", "marks", "values"),
     [
-        (["1", "-20"], "", ""),
-        (["1.5", "20"], ".", ""),
-        (["12,5", "3"], ",", ""),
-        (["1.234,56", "7,00"], ",", "."),
-        (["1,234", "12"], ".", ","),
-        (["1 234,5"], ",", " "),
+        (["1", "-20"], "", (), [1, -20]),
+        (["1.5", "20"], ".", (), [1.5, 20]),
+        (["12,5", "3"], ",", (), [12.5, 3]),
+        (["1.234,56", "7,00"], ",", (".",), [1234.56, 7]),
+        (["1,234", "12"], ".", (",",), [1234, 12]),
+        (["1 234,5"], ",", (" ",), [1234.5]),
+        (["$1,234.50", "-$2"], ".", ("$", ","), [1234.5, -2]),
+        (["12,50 €"], ",", ("€",), [12.5]),
     ],
 )
-def test_marks_in_numbers(texts: list[str], decimal: str, thousands: str) -> None:
+def test_marks_in_numbers(texts: list[str], decimal: str, marks: tuple[str, ...], values: list[float]) -> None:
     found = numerals_of(texts)
     assert found is not None
-    assert (found.decimal, found.thousands) == (decimal, thousands)
+    assert (found.decimal, found.marks) == (decimal, marks)
+    assert found.read(pa.array(texts)).tolist() == values
+
+
+def test_the_other_columns_decide_what_one_point_means() -> None:
+    assert numerals_of(["1.234", "5.678"], decimal=",") == numerals_of(["1.234", "5.678,00"])
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "gb18030"])

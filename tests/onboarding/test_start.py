@@ -171,3 +171,33 @@ def test_somebody_elses_pipeline_is_not_replaced(tmp_path: Path) -> None:
     (tmp_path / "dvc.yaml").write_text("stages: {}", encoding="utf-8")
     with pytest.raises(ConfigError, match="in the way"):
         start_workspace(tmp_path)
+
+
+def test_an_export_with_marks_in_numbers_and_two_formats_of_times_is_read_whole(tmp_path: Path) -> None:
+    rows = [
+        f"R{at:05d};{at * 7 % 60:05d};{day[8:]}.{day[5:7]}.{day[:4]};{day} 18:30:00;{1 + at % 3}.{100 + at % 9},50 €"
+        for at, day in enumerate(DAYS)
+    ]
+    files = given(tmp_path / "in", rechnungen=["Rechnungsnr;Kundennr;Rechnungsdatum;Erfasst am;Nettobetrag", *rows])
+    _, problem = start(files, root=tmp_path, wishes=Wishes(), ask=first)
+    params = load_params(tmp_path / "params.yaml")
+    table = params.histories.tables["rechnungen"]
+    assert problem is None
+    assert (table.time, table.known_at, table.amount) == ("Rechnungsdatum", "Erfasst am", "Nettobetrag")
+    assert (table.csv.decimal, table.csv.number_marks, params.histories.currency) == (",", (".", "€"), "EUR")
+    assert table.csv.time_formats == {"Rechnungsdatum": "%d.%m.%Y"}
+
+
+def test_an_address_names_the_customer_where_nothing_else_does(tmp_path: Path) -> None:
+    rows = [f"#{at},u{at * 7 % 60}@example.com,{day},{10 + at % 9}.50" for at, day in enumerate(DAYS)]
+    proposal, _ = start(
+        given(tmp_path / "in", orders=["Name,Email,Created at,Total", *rows]), root=tmp_path, wishes=Wishes(), ask=first
+    )
+    assert load_params(tmp_path / "params.yaml").histories.tables["orders"].id == "Email"
+    assert "histories.tables.orders.id" in {question.key for question in proposal.questions}
+
+
+def test_seconds_since_1970_are_told_and_no_crash(tmp_path: Path) -> None:
+    rows = [f"{at % 60},{1_700_000_000 + at * 3600},{at % 9}" for at in range(300)]
+    with pytest.raises(ConfigError, match="no column with times that can be read"):
+        start(given(tmp_path / "in", log=["user_id,ts,value", *rows]), root=tmp_path, wishes=Wishes(), ask=first)

@@ -51,6 +51,14 @@ class Csv(Block):
         default=("",), description="Field texts that mean: no value."
     )
     time_format: Text | None = Field(default=None, description="strptime format of all times; null = ISO 8601.")
+    time_formats: dict[Column, Text] = Field(
+        default={}, description="Column -> format, where it differs from `time_format`; iso = ISO 8601."
+    )
+    number_marks: Annotated[tuple[Annotated[Text, AfterValidator(printable)], ...], AfterValidator(unique)] = Field(
+        default=(),
+        description="Texts taken out of numbers: a mark between thousands (only where three digits follow), a sign of "
+        "a currency.",
+    )
 
     @model_validator(mode="after")
     def _can_be_read(self) -> Csv:
@@ -62,9 +70,18 @@ class Csv(Block):
             raise ConfigError(
                 "unknown text encoding", rule="config.csv", next_step="Write for example utf-8 or cp1252."
             ) from None
-        if self.time_format is not None and "%" not in self.time_format:
+        formats = [self.time_format or "%Y", *self.time_formats.values()]
+        if any("%" not in text and text != "iso" for text in formats) or self.time_format == "iso":
             raise ConfigError(
                 "time_format is no strptime format", rule="config.csv", next_step="Write for example '%d.%m.%Y %H:%M'."
+            )
+        if any(
+            mark == self.decimal or any(each.isdigit() or each in "+-" for each in mark) for mark in self.number_marks
+        ):
+            raise ConfigError(
+                "number_marks names what a number is made of",
+                rule="config.csv",
+                next_step="Name marks between thousands and signs of currencies.",
             )
         return self
 

@@ -32,7 +32,10 @@ def _label(names: tuple[str, ...]) -> str:
 
 
 def _dialect(csv: Csv) -> CsvDialect:
-    return CsvDialect(csv.delimiter, csv.encoding, csv.decimal, csv.null_values, csv.time_format)
+    formats = tuple(sorted(csv.time_formats.items()))
+    return CsvDialect(
+        csv.delimiter, csv.encoding, csv.decimal, csv.null_values, csv.time_format, csv.number_marks, formats
+    )
 
 
 def _contract(name: str, table: Table, params: Params) -> TableContract:

@@ -6,6 +6,7 @@ looks at single cells only where it fails.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import datetime
 from functools import partial
@@ -19,6 +20,7 @@ __all__ = ["TIME", "in_microseconds", "lost", "number_cells", "plain", "text_cel
 
 TIME = pa.timestamp("us", tz="UTC")
 _TIME_LIMIT_US = 2**62
+_THOUSANDS = frozenset(",. '\u00a0\u2009\u202f\u2019")
 _NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
 
 
@@ -53,8 +55,26 @@ def text_cells(raw: pa.Array, null_values: tuple[str, ...]) -> pa.Array:
     return pc.if_else(found, pa.scalar(None, pa.string()), text) if pc.any(found).as_py() else text
 
 
-def number_cells(raw: pa.Array, *, decimal: str, null_values: tuple[str, ...]) -> tuple[pa.Array, pa.Array]:
+def _without_marks(raw: pa.Array, marks: tuple[str, ...], decimal: str) -> pa.Array:
+    """Take signs of currencies out, and marks between thousands where three digits follow each; else they stay."""
+    text = raw
+    for mark in marks:
+        if mark not in _THOUSANDS:
+            text = pc.utf8_trim_whitespace(pc.replace_substring(text, mark, ""))
+    for mark in marks:
+        if mark in _THOUSANDS:
+            grouped = rf"^[+-]?\d{{1,3}}({re.escape(mark)}\d{{3}})+({re.escape(decimal)}\d*)?$"
+            is_grouped = pc.fill_null(pc.match_substring_regex(text, grouped), False)
+            text = pc.if_else(is_grouped, pc.replace_substring(text, mark, ""), text)
+    return text
+
+
+def number_cells(
+    raw: pa.Array, *, decimal: str, null_values: tuple[str, ...], marks: tuple[str, ...] = ()
+) -> tuple[pa.Array, pa.Array]:
     """Return texts as they were given, missing ones as null, and the numbers they are."""
+    if marks:
+        raw = _without_marks(pc.utf8_trim_whitespace(raw), marks, decimal)
     if decimal == "." or not pc.any(pc.match_substring(raw, ".")).as_py():
         try:
             values = (raw if decimal == "." else pc.replace_substring(raw, ",", ".")).cast(pa.float64())

@@ -153,7 +153,7 @@ class Conformer:
     def _numbers(self, raw: pa.Array, column: str) -> pa.Array:
         csv = self.contract.csv
         if pa.types.is_string(raw.type):
-            text, values = number_cells(raw, decimal=csv.decimal, null_values=csv.null_values)
+            text, values = number_cells(raw, decimal=csv.decimal, null_values=csv.null_values, marks=csv.number_marks)
             self._note("data.number_unreadable", column, lost(text, values))
         elif pa.types.is_boolean(raw.type):
             values = raw.cast(pa.int8()).cast(pa.float64())
@@ -181,7 +181,7 @@ class Conformer:
         csv, given = self.contract.csv, raw
         if pa.types.is_string(raw.type):
             given, values = time_cells(
-                raw, time_format=csv.time_format, timezone=self.timezone, null_values=csv.null_values
+                raw, time_format=csv.format_of(column), timezone=self.timezone, null_values=csv.null_values
             )
         else:
             values = to_utc(in_microseconds(raw), self.timezone)

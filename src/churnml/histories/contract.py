@@ -38,6 +38,10 @@ class CsvDialect:
         Texts that mean "missing".
     time_format : str or None
         ``strptime`` format of every time column; None = ISO 8601.
+    number_marks : tuple of str
+        Texts taken out of numbers: marks between thousands, signs of currencies.
+    time_formats : tuple of (str, str)
+        Column and format, where a column is written in another one; ``iso`` = ISO 8601.
     """
 
     delimiter: str = ","
@@ -45,6 +49,13 @@ class CsvDialect:
     decimal: str = "."
     null_values: tuple[str, ...] = ("",)
     time_format: str | None = None
+    number_marks: tuple[str, ...] = ()
+    time_formats: tuple[tuple[str, str], ...] = ()
+
+    def format_of(self, column: str) -> str | None:
+        """Return the format of a time column, None for ISO 8601."""
+        own = dict(self.time_formats).get(column, self.time_format)
+        return None if own == "iso" else own
 
 
 @dataclass(frozen=True, slots=True)

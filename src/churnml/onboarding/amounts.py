@@ -14,7 +14,18 @@ from churnml.onboarding.names import hints, words_of
 __all__ = ["currency_of", "give_amount"]
 
 _CODES = re.compile(r"\b(EUR|USD|GBP|CHF|CNY|RMB|JPY|PLN|SEK|NOK|DKK|CAD|AUD|INR|BRL|CZK|HKD|SGD)\b", re.IGNORECASE)
-_SIGNS = {"€": "EUR", "$": "USD", "£": "GBP", "元": "CNY", "dollar": "USD", "euro": "EUR", "pound": "GBP"}
+_SIGNS = {
+    "€": "EUR",
+    "$": "USD",
+    "£": "GBP",
+    "元": "CNY",
+    "¥": "CNY",
+    "￥": "CNY",
+    "円": "JPY",
+    "dollar": "USD",
+    "euro": "EUR",
+    "pound": "GBP",
+}
 _COUNTRIES = {
     **dict.fromkeys(("united kingdom", "uk", "gb", "great britain", "england"), "GBP"),
     **dict.fromkeys(("usa", "us", "united states", "united states of america"), "USD"),
@@ -65,13 +76,12 @@ def _varies(facts: Facts, draft: Draft) -> bool:
 
 
 def _is_money(facts: Facts, draft: Draft) -> bool:
-    if facts.numerals is not None and facts.numerals.thousands:
-        return False
     if ("customer" in facts.hints and "amount" not in facts.hints) or facts.name == draft.column("id"):
         return False
     if "row_key" in facts.hints and "id" in facts.hints and facts.is_whole:
         return False
-    return bool(facts.hints & {"amount", "unit_price", "net"})
+    has_sign = facts.numerals is not None and bool(facts.numerals.signs)
+    return has_sign or bool(facts.hints & {"amount", "unit_price", "net"})
 
 
 def _rank(facts: Facts) -> float:
@@ -118,6 +128,16 @@ def currency_of(drafts: list[Draft], *, chinese: bool, german: bool) -> tuple[Ch
         facts = draft.facts("currency")
         if facts is not None:
             return Choice(facts.levels[0], f"the most frequent of column {facts.name}"), True
+    signs = [
+        sign
+        for d in drafts
+        for f in d.source.facts.values()
+        if f.numerals is not None and f.numerals.signs
+        for sign in f.numerals.signs
+    ]
+    if signs:
+        money = _SIGNS.get(signs[0], signs[0].replace("RMB", "CNY"))
+        return Choice(money, "by the sign beside the amounts"), True
     names = [draft.name for draft in drafts] + [name for draft in drafts for name in draft.source.facts]
     for name in names:
         code = _CODES.search(re.sub(r"[_\W]", " ", name))
@@ -129,9 +149,9 @@ def currency_of(drafts: list[Draft], *, chinese: bool, german: bool) -> tuple[Ch
     for draft in drafts:
         for name, facts in draft.source.facts.items():
             if facts.kind == "text" and {"country", "land", "国家"} & set(words_of(name)) and facts.levels:
-                money = _COUNTRIES.get(facts.levels[0].strip().lower())
-                if money is not None:
-                    return Choice(money, f"of the most frequent country in {name}: to be confirmed"), False
+                local = _COUNTRIES.get(facts.levels[0].strip().lower())
+                if local is not None:
+                    return Choice(local, f"of the most frequent country in {name}: to be confirmed"), False
     guess = "CNY" if chinese else "EUR"
     return Choice(
         guess,

@@ -61,6 +61,7 @@ def clock_of(
 def _day_of_extract(passage: Passage, end: str) -> int | None:
     """Return the last day with ends where a fifth of all ends lies on it: who was still there was cut off then."""
     days = passage.times[end][passage.times[end] != MISSING] // DAY_US
+    days = days[days <= passage.last_day + 366]  # far ahead are ends that are planned, or stand for none
     if not len(days):
         return None
     distinct, counts = np.unique(days, return_counts=True)

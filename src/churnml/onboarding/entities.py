@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -45,6 +46,10 @@ def choose_ids(sources: Sequence[Source]) -> tuple[dict[str, Choice], list[Quest
             if scores[source.name][name] > 0:
                 scores[source.name][name] += _shared(source, facts, sources, candidates, scores)
     _drop_other_things(sources, candidates, scores)
+    is_sure = True
+    if not any(score > 0 for own in scores.values() for score in own.values()):
+        scores = {s.name: _last_resort(s, candidates[s.name]) for s in sources}
+        is_sure = False
     chosen: dict[str, Choice] = {}
     questions: list[Question] = []
     for source in sources:
@@ -57,10 +62,26 @@ def choose_ids(sources: Sequence[Source]) -> tuple[dict[str, Choice], list[Quest
         score, name = ranked[0]
         chosen[source.name] = Choice(name, _why(source, name, sources, candidates))
         others = [other for value, other in ranked[1:] if score - value < _CLOSE]
-        if others:
+        if others or not is_sure:
             text = f"which column of {source.name} names the customer?"
             questions.append(Question(f"histories.tables.{source.name}.id", text, (name, *others[:4])))
     return chosen, questions
+
+
+def _last_resort(source: Source, candidates: Mapping[str, Facts]) -> dict[str, float]:
+    """Score columns where no name helps: addresses of e-mail, else what repeats as customers do."""
+    emails = {name: 1.0 for name, facts in source.facts.items() if facts.is_email}
+    if emails:
+        return emails
+    scores = {}
+    for name, facts in candidates.items():
+        is_plain = facts.kind == "text" or (
+            facts.values is not None and bool((facts.values.astype(np.float64) >= 0).all())
+        )
+        is_other = facts.hints - {"id", "customer", "row_key", "customers_table", "purchases_table"}
+        if is_plain and not is_other and facts.n_distinct >= 20 and 1.2 <= facts.repeats <= 1000:
+            scores[name] = 1.0
+    return scores
 
 
 def _drop_other_things(

@@ -131,7 +131,7 @@ def pass_over(
     for batch in _batches(paths, dialect):
         table = _only(batch, where, dialect)
         ids = text_cells(plain(table.column(id_)), dialect.null_values)
-        read = [_instants(table.column(name), dialect) for name in times]
+        read = [_instants(table.column(name), dialect, dialect.format_of(name)) for name in times]
         for name, (_, n_lost) in zip(times, read, strict=True):
             unreadable[name] += n_lost
         there = pc.is_valid(ids).to_numpy(zero_copy_only=False)
@@ -158,12 +158,10 @@ def _only(batch: pa.RecordBatch, where: tuple[str, list[str]] | None, dialect: C
     return batch.filter(pc.fill_null(pc.is_in(texts, value_set=pa.array(where[1])), False))
 
 
-def _instants(column: pa.Array, dialect: CsvDialect) -> tuple[Int64s, int]:
+def _instants(column: pa.Array, dialect: CsvDialect, time_format: str | None) -> tuple[Int64s, int]:
     raw, n_lost = plain(column), 0
     if pa.types.is_string(raw.type):
-        given, values = time_cells(
-            raw, time_format=dialect.time_format, timezone="UTC", null_values=dialect.null_values
-        )
+        given, values = time_cells(raw, time_format=time_format, timezone="UTC", null_values=dialect.null_values)
         n_lost = int(lost(given, values).sum())
     elif pa.types.is_timestamp(raw.type) or pa.types.is_date(raw.type):
         values = to_utc(in_microseconds(raw), "UTC")

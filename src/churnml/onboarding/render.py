@@ -74,9 +74,9 @@ def _folded(line: str, indent: int) -> Iterator[str]:
 def _csv(dialect: CsvDialect) -> dict[str, object]:
     """Return what differs from the reader's own defaults."""
     plain, found = CsvDialect(), {}
-    for key in ("delimiter", "encoding", "decimal", "thousands", "null_values", "time_format", "time_formats"):
-        value = getattr(dialect, key, None)
-        if value and value != getattr(plain, key, None):
+    for key in ("delimiter", "encoding", "decimal", "number_marks", "null_values", "time_format", "time_formats"):
+        value = getattr(dialect, key)
+        if value and value != getattr(plain, key):
             found[key] = dict(value) if key == "time_formats" else list(value) if isinstance(value, tuple) else value
     return found
 

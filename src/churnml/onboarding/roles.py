@@ -86,7 +86,7 @@ def _give_time(draft: Draft) -> list[Question]:
         return []
     first = ranked[0]
     draft.roles["time"] = Choice(first.name, _time_why(first))
-    _give_known_at(draft, known, happened=first.name)
+    _give_known_at(draft, [f for f in known if f is not first], happened=first.name)
     rivals = [f for f in ranked[1:] if _time_rank(f)[0] == _time_rank(first)[0]]
     _leave_out_times(draft)
     if not rivals:
@@ -249,8 +249,6 @@ def _unfit(draft: Draft, facts: Facts) -> str:
         return "always the same"
     if facts.kind == "time":
         return "a further time"
-    if facts.numerals is not None and facts.numerals.thousands and facts.kind == "number":
-        return "has marks between thousands, which are read as nothing else: export it without"
     is_key = "id" in facts.hints and not facts.hints & {"quantity", "amount"}
     if is_key and facts.kind in {"text", "number"} and facts.n_distinct > _MOST_LEVELS:
         return "a number of something, no quantity"

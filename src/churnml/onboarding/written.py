@@ -3,44 +3,65 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import replace
+
+import pyarrow.compute as pc
 
 from churnml.onboarding.columns import Facts
 from churnml.onboarding.draft import Source
+from churnml.onboarding.numerals import numerals_of
 
 __all__ = ["with_cells"]
 
 
 def with_cells(source: Source) -> Source:
-    """Return a table with decimal mark, texts without value and format of times in its dialect.
+    """Return a table with decimal mark, marks in numbers, texts without value and formats of times in its dialect.
 
-    Columns that are written in another way than most are taken for what the reader can make of them: texts.
+    Numbers with another decimal mark than most are taken for what the reader can make of them: texts.
     """
     if all(facts.is_stored for facts in source.facts.values()):
         return source
-    facts = dict(source.facts)
-    decimal = _decimal(facts)
-    for name, each in facts.items():
-        if each.kind == "number" and each.numerals is not None and each.numerals.decimal not in {"", decimal}:
-            facts[name] = replace(each, kind="text", values=None)
-    pattern = _pattern(facts)
-    for name, each in facts.items():
-        if each.kind == "time" and not each.is_stored and each.time is not None and each.time.pattern != pattern:
-            facts[name] = replace(each, kind="text", values=None, time=None)
+    decimal = _decimal(source.facts.values())
+    facts = {name: _with_decimal(each, decimal) for name, each in source.facts.items()}
+    pattern = _pattern(facts.values())
+    formats = {
+        name: each.time.pattern or "iso"
+        for name, each in facts.items()
+        if each.time is not None and each.time.pattern != pattern
+    }
     nulls = sorted({null for each in facts.values() for null in each.nulls})
-    dialect = replace(source.dialect, decimal=decimal, null_values=("", *nulls), time_format=pattern)
+    marks = sorted({mark for each in facts.values() if each.numerals is not None for mark in each.numerals.marks})
+    dialect = replace(
+        source.dialect,
+        decimal=decimal,
+        null_values=("", *nulls),
+        time_format=pattern,
+        number_marks=tuple(marks),
+        time_formats=tuple(sorted(formats.items())),
+    )
     return replace(source, facts=facts, dialect=dialect)
 
 
-def _decimal(facts: dict[str, Facts]) -> str:
-    marks = Counter(f.numerals.decimal for f in facts.values() if f.numerals is not None and f.numerals.decimal)
+def _decimal(facts: Iterable[Facts]) -> str:
+    marks = Counter(f.numerals.decimal for f in facts if f.numerals is not None and f.numerals.decimal)
     return marks.most_common(1)[0][0] if marks else "."
 
 
-def _pattern(facts: dict[str, Facts]) -> str | None:
+def _with_decimal(facts: Facts, decimal: str) -> Facts:
+    """Return a column of numbers read with the table's decimal mark, or as texts where that cannot be."""
+    if facts.numerals is None or facts.numerals.decimal in {"", decimal}:
+        return facts
+    again = numerals_of(pc.drop_null(pc.unique(facts.cells)).to_pylist(), decimal=decimal)
+    if again is None:
+        return replace(facts, kind="text", values=None, numerals=None)
+    return replace(facts, numerals=again, values=again.read(facts.cells))
+
+
+def _pattern(facts: Iterable[Facts]) -> str | None:
     """Return the format of the times: the one of most columns, of equals that with fewest gaps."""
     found: Counter[str | None] = Counter()
-    for each in facts.values():
+    for each in facts:
         if each.kind == "time" and each.time is not None:
             found[each.time.pattern] += len(each.cells) + each.n_there
     return found.most_common(1)[0][0] if found else None
