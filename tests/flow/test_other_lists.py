@@ -210,3 +210,53 @@ def test_a_list_that_cannot_be_made_says_so_in_a_sentence(
     folder = variant(listed, tmp_path / "assumed", {"lists": {"winback": assumed}})
     rows = pcsv.read_csv(folder / "data/lists/winback/contact.csv").to_pylist()
     assert {row["Probability of return"] for row in rows} <= {0.1}
+
+
+VISITS = {"kind": "events", "file": "visits.parquet", "id": "customer_id", "time": "visited_at"}
+VISITS |= {"categories": ["device"]}
+ASSUMED = {"winback": {"assumed_return": 0.2}}
+CUSTOMERS = {"categories": ["segment", "acquisition_channel"]}
+DEFINITIONS = {
+    "spell_end": {"churn": {"definition": "spell_end", "table": "subscriptions", "grace_days": 7}, "lists": ASSUMED},
+    "contract_value": {
+        "churn": {"definition": "spell_end", "table": "subscriptions"},
+        "clv": {"table": "subscriptions", "horizon_days": 90},
+        "lists": ASSUMED,
+    },
+    "event": {
+        "churn": {"definition": "event", "table": "visits", "event": {"column": "device", "values": ["tablet"]}},
+        "histories": {"tables": {"visits": VISITS}},
+    },
+    "everybody": {"churn": {"active_within_days": None}},
+    "count": {"clv": {"measure": "count"}},
+    "label": {
+        "churn": {"definition": "label", "table": "customers", "label": "country", "label_values": ["DE", "CN"]},
+        "histories": {"tables": {"customers": CUSTOMERS}},
+        "lists": ASSUMED,
+    },
+    "no_contact": {"histories": {"tables": {"customers": {"contact": None, "consent": None}}}},
+    "no_consent": {"histories": {"tables": {"customers": {"consent": None}}}},
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", DEFINITIONS)
+def test_every_definition_and_every_set_of_tables_has_its_lists(prepared: Path, tmp_path: Path, name: str) -> None:
+    write_params(tmp_path, DEFINITIONS[name])
+    shutil.copytree(prepared / "data/simulated", tmp_path / "data/simulated")
+    shutil.copytree(prepared / "data/scored", tmp_path / "data/scored")
+    assert run(tmp_path, "configure", "prepare", "snapshots", "label", "campaign") == 0
+    winback, alarm = (tmp_path / "data/lists" / kind for kind in ("winback", "loyal_alarm"))
+    found = json.loads((winback / "manifest.json").read_text("utf-8"))
+    dead = {row["customer_id"] for row in spells_of(tmp_path) if row["reason"] == "deceased"}
+    assert sum(found["counts"].values()) > 0
+    assert dead.isdisjoint(ids_of(winback, "contact", "holdout"))
+    assert (found["counts"]["contact"] == 0) == (name == "no_consent")
+    verdict = json.loads((alarm / "alarm.json").read_text("utf-8"))
+    assert (verdict["alarm"] is None) == (name == "label")
+    header = (winback / "contact.csv").read_text("utf-8-sig").splitlines()[0]
+    assert ("Reach at" in header) == (name not in {"no_contact", "no_consent"})
+
+
+def spells_of(folder: Path) -> list[dict]:
+    return pq.read_table(folder / "data/simulated/subscriptions.parquet").to_pylist()
