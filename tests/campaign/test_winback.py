@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from churnml.campaign.plan import CampaignPlan
+from churnml.campaign.plan import CampaignPlan, Cap, Eligibility
 from churnml.campaign.team_list import TeamList, write_team_list
 from churnml.campaign.winback import WINBACK_EXCLUSIONS, Lost
 from churnml.campaign.winback_files import winback_list
@@ -104,6 +104,36 @@ def test_nobody_is_contacted_after_the_stop_date() -> None:
 )
 def test_the_first_reason_that_holds_is_named(row: dict, code: str) -> None:
     assert outcome(made({"a": row}))["a"] == code
+
+
+def contacts_on(channel: str, days: float, *, n: int = 1) -> pa.Table:
+    at = pa.array([AS_OF - int(days * DAY_US)] * n, pa.int64()).cast(pa.timestamp("us", "UTC"))
+    return pa.table({"customer_id": ["a"] * n, "at": at, "channel": [channel] * n})
+
+
+def test_a_pause_closes_a_channel_and_the_next_one_is_taken() -> None:
+    contacts = people({"a": "yes"})
+    both = contacts.append_column("email", pa.array(["a@x"])).append_column("consent_email", pa.array(["yes"]))
+    plan = replace(PLAN, pause_days={"phone": 30})
+    past = contacts_on("phone", 29)
+    rows = made({"a": {}}, both, plan=plan, past=past).files["contact"].to_pylist()
+    assert [(r["channel"], r["reach_at"]) for r in rows] == [("email", "a@x")]
+    assert outcome(made({"a": {}}, contacts, plan=plan, past=past)) == {"a": "in_pause"}
+    assert outcome(made({"a": {}}, contacts, plan=plan, past=contacts_on("phone", 31))) == {"a": "contact"}
+    assert outcome(made({"a": {}}, None, plan=replace(PLAN, pause_days={"any": 30}), past=past)) == {"a": "in_pause"}
+
+
+@pytest.mark.parametrize(("n", "code"), [(1, "contact"), (2, "over_cap")])
+def test_nobody_is_contacted_above_the_cap(n: int, code: str) -> None:
+    plan = replace(PLAN, cap=Cap(2, 90))
+    assert outcome(made({"a": {}}, plan=plan, past=contacts_on("phone", 40, n=n))) == {"a": code}
+
+
+def test_rules_of_the_campaign_hold_here_too() -> None:
+    plan = replace(PLAN, eligibility=(Eligibility("status", "Not active", none_of=("blocked",)),))
+    known = pa.table({"customer_id": ["a", "b"], "status": ["blocked", "ok"]})
+    found = outcome(made({"a": {}, "b": {}, "c": {}}, plan=plan, attributes=known))
+    assert found == {"a": "ineligible", "b": "contact", "c": "ineligible"}
 
 
 def test_other_reasons_may_be_listed_by_configuration() -> None:

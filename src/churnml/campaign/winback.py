@@ -14,7 +14,9 @@ import pyarrow.compute as pc
 
 from churnml.campaign.consent import Permissions, permit
 from churnml.campaign.economics import n_affordable
+from churnml.campaign.eligibility import broken_rule
 from churnml.campaign.holdout import draw
+from churnml.campaign.pauses import PastContacts, past_contacts
 from churnml.campaign.plan import CampaignPlan
 from churnml.timeline import days_to_us, us_to_date
 
@@ -29,6 +31,9 @@ WINBACK_EXCLUSIONS = (
     "no_consent_recorded",
     "no_consent",
     "no_contact_data",
+    "ineligible",
+    "in_pause",
+    "over_cap",
     "return_not_worth",
     "over_budget",
     "over_capacity",
@@ -61,6 +66,10 @@ class Lost:
         What the value is counted for; 0 = no value is known.
     learned : mapping
         Which rule the probabilities come from, and how it did on later dates.
+    past : Table or None
+        Contacts made before, see :func:`churnml.campaign.pauses.past_contacts`.
+    attributes : Table or None
+        ``customer_id`` and the columns that the campaign's rules ask for.
     """
 
     table: pa.Table
@@ -69,6 +78,8 @@ class Lost:
     return_within_days: int
     value_days: int
     learned: Mapping[str, Any]
+    past: pa.Table | None = None
+    attributes: pa.Table | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +97,8 @@ class LostDecisions:
     gain : ndarray
         Probability of a return times value after it, minus the cost; NaN where no value is known.
     allowed : Permissions
+    channel, reach_at : ndarray of str
+        First channel that is open and not in a pause, and the address or number there; empty where there is none.
     n_known : int
         Of how many a gain is known.
     """
@@ -95,6 +108,8 @@ class LostDecisions:
     ranked: npt.NDArray[np.intp]
     gain: Floats
     allowed: Permissions
+    channel: Texts
+    reach_at: Texts
     n_known: int
 
 
@@ -124,6 +139,8 @@ def decide_lost(
     has_values = bool(np.isfinite(gain).any())
     worth = gain if has_values else p
     allowed = permit(customers, contacts, plan=plan)
+    rest = past_contacts(customers, lost.past, plan=plan)
+    channel, reach_at = _rested(allowed, rest, plan, as_of_us)
     verdict, last = (np.asarray(table[name].to_pylist(), dtype=object) for name in ("verdict", "last_verdict"))
     exclusion = np.select(
         [
@@ -132,13 +149,12 @@ def decide_lost(
             verdict == "never",
             (last == "other") & (not lost.lists_others),
             allowed.reason != "",
+            _breaks_rule(customers, lost.attributes, plan),
+            channel == "",
+            rest.over_cap(plan, as_of=as_of_us),
             ~(worth > 0),
         ],
-        [
-            *(np.full(len(p), reason, dtype=object) for reason in WINBACK_EXCLUSIONS[:4]),
-            allowed.reason,
-            np.full(len(p), "return_not_worth", dtype=object),
-        ],
+        [*WINBACK_EXCLUSIONS[:4], allowed.reason, "ineligible", "in_pause", "over_cap", "return_not_worth"],
         default="",
     ).astype(object)
     ranked = np.flatnonzero(exclusion == "")
@@ -151,7 +167,31 @@ def decide_lost(
     decision = np.full(len(p), "excluded", dtype=object)
     decision[ranked] = np.select([is_over, held], ["excluded", "holdout"], default="contact")
     exclusion[ranked] = np.where(is_over, limit, "")
-    return LostDecisions(decision, exclusion, ranked, gain, allowed, int(np.isfinite(gain).sum()))
+    n_known = int(np.isfinite(gain).sum())
+    return LostDecisions(decision, exclusion, ranked, gain, allowed, channel, reach_at, n_known)
+
+
+def _rested(allowed: Permissions, rest: PastContacts, plan: CampaignPlan, as_of_us: int) -> tuple[Texts, Texts]:
+    """Return the first channel that is open and not in a pause, and where the customer is reached there."""
+    channel = np.full(len(allowed.channel), "", dtype=object)
+    reach_at = channel.copy()
+    for name in plan.channels:
+        is_open = allowed.is_open.get(name, np.zeros(len(channel), dtype=bool)) & (channel == "")
+        is_open &= ~rest.in_pause(name, plan.pause_days, as_of=as_of_us)
+        # Where consent is checked elsewhere, so is the channel.
+        channel[is_open] = name if allowed.mode == "recorded" else allowed.channel[is_open]
+        if name in allowed.details:
+            reach_at[is_open] = allowed.details[name][is_open]
+    return channel, reach_at
+
+
+def _breaks_rule(customers: pa.Array, attributes: pa.Table | None, plan: CampaignPlan) -> Bools:
+    """Return who does not meet a rule of the campaign; of whom nothing is known meets none."""
+    if not plan.eligibility or attributes is None:
+        return np.full(len(customers), bool(plan.eligibility), dtype=bool)
+    place = pc.index_in(customers, value_set=attributes["customer_id"].combine_chunks())
+    breaks: Bools = broken_rule(attributes.take(place), plan.eligibility) != ""
+    return breaks
 
 
 def _is_past(since: pa.ChunkedArray, list_for_days: int, plan: CampaignPlan, as_of_us: int) -> Bools:

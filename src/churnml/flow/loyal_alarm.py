@@ -76,7 +76,7 @@ def make_loyal_alarm(
     return loyal_list(
         group,
         contacts,
-        plan=replace(plan, name=block.name),
+        plan=replace(plan, name=block.name, channels=plan.used_channels),
         as_of=us_to_date(history.as_of, timezone=zone),
         model_version=str(scores["model_version"][0].as_py()) if scores.num_rows else "",
         excess=block.excess,

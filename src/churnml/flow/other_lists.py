@@ -84,7 +84,7 @@ def write_affected(
     folder: Path,
 ) -> dict[str, Any]:
     """Write the list of those one rule concerns."""
-    own = replace(plan, channels=rule.channels or plan.channels)
+    own = replace(plan, channels=rule.channels or plan.used_channels)
     found = make_affected(params, history, scores, contacts, rule=rule, plan=own)
     return write_team_list(found, folder, config_digest=_digest(rule.model_dump(mode="json")))
 

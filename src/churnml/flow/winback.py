@@ -21,6 +21,7 @@ from churnml.engines.local import map_buckets
 from churnml.errors import ModelError
 from churnml.estimators.returning import fit_returns
 from churnml.flow.buckets import read_buckets
+from churnml.flow.known import customer_attributes, past_contact_rows
 from churnml.flow.lost_cases import Cases, figures_of, filled
 from churnml.flow.lost_reasons import reasons_of
 from churnml.flow.roles import churn_definition, churn_window
@@ -81,7 +82,9 @@ def make_winback(
             reach_us=days_to_us(block.return_within_days),
             seed=params.train.seed,
         )
-    except ModelError:
+    except ModelError as error:
+        if error.rule != "model.no_returns":
+            raise
         if block.assumed_return is None:
             return Unmade(own.name, "winback.nobody_returned")
         p, learned = np.full(now.num_rows, block.assumed_return), _assumed(block)
@@ -97,6 +100,7 @@ def make_winback(
         return_within_days=block.return_within_days,
         value_days=cases.value_us // DAY_US if value is not None else 0,
         learned=learned,
+        **_house_rules(params, history),
     )
     return winback_list(lost, contacts, plan=own, as_of_us=history.as_of, model_version=_version(scores))
 
@@ -109,8 +113,17 @@ def _plan_of(block: Winback, plan: CampaignPlan) -> CampaignPlan:
         cost=plan.cost if block.cost is None else block.cost,
         capacity=plan.capacity if block.capacity is None else block.capacity,
         holdout_share=plan.holdout_share if block.holdout_share is None else block.holdout_share,
-        channels=block.channels or plan.channels,
+        channels=block.channels or plan.used_channels,
     )
+
+
+def _house_rules(params: Params, history: History) -> dict[str, pa.Table | None]:
+    """Return what pauses, caps and rules of the campaign ask for."""
+    campaign = params.campaign.in_effect(params.histories.as_of_us, timezone=params.histories.timezone)
+    return {
+        "past": past_contact_rows(params, history) if campaign.pause_days or campaign.cap else None,
+        "attributes": customer_attributes(params, campaign, history),
+    }
 
 
 def _version(scores: pa.Table) -> str:
@@ -200,5 +213,6 @@ def _by_label(
         return_within_days=block.return_within_days,
         value_days=0,
         learned=_assumed(block),
+        **_house_rules(params, history),
     )
     return winback_list(lost, contacts, plan=plan, as_of_us=history.as_of, model_version=_version(scores))
