@@ -59,6 +59,9 @@ def test_a_fall_in_a_shorter_window_is_found_too() -> None:
 def test_value_counts_whole_money() -> None:
     sums = {"orders_amount_sum_90d": 40.4, "orders_amount_sum_365d": 500.0, "orders_tenure_days": 900.0}
     assert fact("falling_value", **sums) == "n=40;usual=150;window=90"
+    monthly = {"orders_amount_sum_30d": 0.0, "orders_amount_sum_90d": 120.0, **sums, "orders_count_90d": 2.0}
+    few = {"orders_count_30d": 0.0, "orders_count_365d": 8.0, "orders_amount_sum_90d": 120.0}
+    assert fact("falling_value", **{**monthly, **few}) == ""
     assert fact("falling_value", **{**sums, "orders_amount_sum_90d": -5.0}) == ""
 
 
@@ -76,6 +79,7 @@ def test_counts_of_trouble() -> None:
 def test_scores_changes_contracts_and_newness() -> None:
     assert fact("dissatisfaction", surveys_nps_last=7.0) == ""
     assert fact("dissatisfaction", surveys_nps_last=7.0, surveys_csat_last=2.0) == "score=2"
+    assert fact("dissatisfaction", surveys_nps_last=6.0) == "score=6;of=10"
     assert fact("company_change", changes_outage_since_days=400.0, changes_system_since_days=23.5) == "days=23"
     assert fact("company_change", changes_outage_since_days=400.0) == ""
     assert fact("contract_end", subscriptions_to_planned_end_days=30.0) == "days=30"

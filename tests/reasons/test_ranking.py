@@ -66,6 +66,14 @@ def test_reasons_of_a_booster_do_not_depend_on_batches() -> None:
     assert whole["reason_1"][int(risky)].as_py().startswith("silence")
 
 
+@pytest.mark.parametrize(
+    ("tenure", "code"), [(45.0, "new_customer;source=orders;days=45"), (900.0, "relationship;source=orders;tenure=900")]
+)
+def test_a_customer_of_years_is_not_called_new(tenure: float, code: str) -> None:
+    found = top_reasons(np.array([[1.0]]), np.array([[tenure]]), [locate("orders_tenure_days")])
+    assert found["reason_1"].to_pylist() == [code]
+
+
 def test_what_is_private_gives_no_reason() -> None:
     rng = np.random.default_rng(3)
     names = ["customers_gender", "customers_age", "customers_region", "orders_recency_days"]

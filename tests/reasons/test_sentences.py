@@ -30,6 +30,11 @@ from churnml.reasons.sentences import reason_code, reason_sentence, reason_sente
             "Bought nothing in the last 90 days, usually for 150 in that time",
         ),
         ("falling_value;source=orders;n=0;window=365", "Bought nothing in the last 365 days"),
+        ("dissatisfaction;source=surveys;score=5;of=10", "Gave a low score of 5 out of 10 in the latest survey"),
+        (
+            "low_engagement;source=visits;n=0;usual=15.7;window=90",
+            "No visit in the last 90 days, usually 16 in that time",
+        ),
         ("refunds;source=orders;amount=25;window=90", "Refunds of 25 in the last 90 days"),
         ("service_trouble;source=tickets;n=2;window=365", "2 service requests in the last 365 days"),
         ("contract_end;source=plans;ended=9", "The contract ended 9 days ago"),

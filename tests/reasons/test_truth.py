@@ -100,9 +100,9 @@ def holds(row: Row, cause: str, source: str, told: Told) -> bool:
             return row["subscriptions_active_count"] == 0 and since(row, "subscriptions_since_end_days", days)
         case "contract_end":
             return since(row, "subscriptions_to_planned_end_days", told["days"])
-        case "new_customer":
+        case "new_customer" | "relationship":
             days = told.get("days", told.get("tenure", -1))
-            return days == math.floor(tenure(row)) and ("days" not in told or days < 180)
+            return days == math.floor(tenure(row)) and (days < 180) == (cause == "new_customer")
         case "campaign_response" if "none" in told:
             return row["contacts_count_all"] == 0
         case "campaign_response":
@@ -148,5 +148,5 @@ def test_every_figure_of_a_reason_is_the_customers_own(seed: int) -> None:
         assert not told or holds(row, cause, source, told), (code, row)
         for language in ("en", "zh"):
             sentence = reason_sentence(code, language)
-            shown = [v for k, v in told.items() if k not in {"none", "n", "usual", "score", "answer", "fee"}]
+            shown = [v for k, v in told.items() if k not in {"none", "n", "usual", "score", "answer", "fee", "of"}]
             assert all(figure(value, "whole", language) in sentence for value in shown), (code, sentence)

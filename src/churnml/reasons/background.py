@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import numpy.typing as npt
 
-from churnml.reasons.facts import Evidence, figures_where
+from churnml.reasons.facts import CHANGE_DAYS, Evidence, figures_where, scale_of
 
 __all__ = ["background_of"]
 
@@ -34,6 +34,11 @@ def _latest(e: Evidence) -> Iterator[Texts]:
     yield figures_where(days >= 0, last=days)
 
 
+def _latest_service(e: Evidence) -> Iterator[Texts]:
+    days = np.floor(e.feature("recency_days"))
+    yield figures_where((days >= 0) & (days <= CHANGE_DAYS), last=days)
+
+
 def _over_time(e: Evidence, measure: str) -> Iterator[Texts]:
     name, days = e.longest_window()
     n = np.round(e.feature(measure, name))
@@ -49,8 +54,9 @@ def _value(e: Evidence) -> Iterator[Texts]:
 
 
 def _answers(e: Evidence) -> Iterator[Texts]:
-    for _, score in e.scores():
-        yield figures_where(np.isfinite(score), answer=np.round(score, 1))
+    for place, score in e.scores():
+        scale = scale_of(place.measure, len(score))
+        yield figures_where(np.isfinite(score), answer=np.round(score, 1), **scale)
     yield _never(e)
 
 
@@ -75,7 +81,7 @@ def _contract(e: Evidence) -> Iterator[Texts]:
     n, since, age = (np.floor(e.feature(name)) for name in ("active_count", "since_end_days", "age_days"))
     yield figures_where((n == 0) & (since >= 0), without=since)
     yield figures_where((n == 0) & np.isnan(e.feature("tenure_days")), none=n)
-    yield figures_where((n > 0) & (age >= 0), age=age)
+    yield figures_where((n > 0) & (age >= 1), age=age)
 
 
 def _tenure(e: Evidence) -> Iterator[Texts]:
@@ -88,7 +94,7 @@ _BACKGROUND: dict[str, Callable[[Evidence], Iterator[Texts]]] = {
     "falling_activity": _count,
     "low_engagement": _count,
     "falling_value": _value,
-    "service_trouble": _latest,
+    "service_trouble": _latest_service,
     "dissatisfaction": _answers,
     "price": _fee,
     "contract_end": _contract,

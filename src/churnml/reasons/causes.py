@@ -19,6 +19,7 @@ __all__ = [
     "FeaturePlace",
     "cause_control",
     "causes",
+    "highest_score",
     "is_controllable",
     "is_trouble",
     "locate",
@@ -126,6 +127,12 @@ def low_score(measure: str) -> float:
     """Return up to which survey score an answer counts as low on the scale of that measure."""
     limits: Mapping[str, float] = _tables()["low_scores"]
     return next((limit for word, limit in limits.items() if word and word in measure.lower()), limits[""])
+
+
+def highest_score(measure: str) -> float | None:
+    """Return the upper end of the scale of a survey measure; None where it is not known."""
+    ends: Mapping[str, float] = _tables()["highest_scores"]
+    return next((end for word, end in ends.items() if word in measure.lower()), None)
 
 
 def source_class(source: str, *, kind: str | None = None) -> str:

@@ -14,7 +14,7 @@ from churnml.estimators.churn import ChurnClassifier
 from churnml.estimators.matrix import FeatureSpec, to_matrix
 from churnml.reasons.causes import locate, reason_causes
 from churnml.reasons.contributions import spread_rows
-from churnml.reasons.ranking import risk_reasons
+from churnml.reasons.ranking import UNPROVEN_CAUSE, risk_reasons
 
 __all__ = ["N_ROWS", "FittedModel", "checked_reasons"]
 
@@ -115,7 +115,8 @@ def _checked(each: FittedModel, following: FittedModel | None, asked: _Asked) ->
     rows = np.flatnonzero(is_higher & told[0].is_valid().to_numpy(zero_copy_only=False))
     first = told[0].take(rows)
     falls, named = _falls(each, X[rows], risk[rows], usual, asked.kinds)
-    own = pc.index_in(first, value_set=pa.array(named, pa.string())).to_numpy().astype(np.int64)
+    of_features = {told_as: cause for cause, told_as in UNPROVEN_CAUSE.items()}
+    own = np.array([named.index(of_features.get(cause, cause)) for cause in first.to_pylist()], dtype=np.int64)
     again = None if following is None else [c.take(rows) for c in _causes_of(following, table, asked)]
     mine = [column.take(rows) for column in told]
     columns = {

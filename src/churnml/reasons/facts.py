@@ -13,9 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from churnml.reasons.causes import FeaturePlace, is_trouble, low_score
+from churnml.reasons.causes import FeaturePlace, highest_score, is_trouble, low_score
 
-__all__ = ["Evidence", "facts_of", "figures_where"]
+__all__ = ["Evidence", "facts_of", "figures_where", "scale_of"]
 
 Floats = npt.NDArray[np.float64]
 Texts = npt.NDArray[np.object_]
@@ -134,11 +134,22 @@ def _fall(e: Evidence, measure: str, *, least: float, decimals: int) -> Iterator
         before = e.feature(measure, longest) - recent
         usual = np.round(before * days / (seen - days), decimals)
         fell = (seen >= 2 * days) & (usual >= least) & (recent >= 0) & (np.round(recent) <= FALL * usual)
+        if measure != "count":
+            fell &= _buys_in(e, name, days)
         yield figures_where(fell, n=np.round(recent), usual=usual, window=np.full(len(recent), days))
 
 
 def _count_fall(e: Evidence) -> Iterator[Texts]:
     return _fall(e, "count", least=1.0, decimals=1)
+
+
+def _buys_in(e: Evidence, window: str, days: float) -> Bools:
+    """Return who usually buys at least once in a window: nothing in seven days says nothing of a monthly buyer."""
+    longest, longest_days = e.longest_window()
+    tenure = e.feature("tenure_days")
+    seen = np.where(np.isnan(tenure), longest_days, np.minimum(tenure, longest_days))
+    usual = (e.feature("count", longest) - e.feature("count", window)) * days / (seen - days)
+    return np.isnan(usual) | (usual >= 1.0)
 
 
 def _value_fall(e: Evidence) -> Iterator[Texts]:
@@ -167,7 +178,14 @@ def _payment(e: Evidence) -> Iterator[Texts]:
 
 def _dissatisfaction(e: Evidence) -> Iterator[Texts]:
     for place, score in e.scores():
-        yield figures_where(score <= low_score(place.measure), score=np.round(score, 1))
+        scale = scale_of(place.measure, len(score))
+        yield figures_where(score <= low_score(place.measure), score=np.round(score, 1), **scale)
+
+
+def scale_of(measure: str, n_rows: int) -> dict[str, Floats]:
+    """Return the highest score of a measure as a figure ``of``, where it is known."""
+    highest = highest_score(measure)
+    return {} if highest is None else {"of": np.full(n_rows, highest)}
 
 
 def _change(e: Evidence) -> Iterator[Texts]:

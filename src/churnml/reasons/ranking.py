@@ -18,7 +18,7 @@ from churnml.reasons.sentences import reason_code
 if TYPE_CHECKING:
     import lightgbm as lgb
 
-__all__ = ["UNPROVEN_WEIGHT", "risk_reasons", "top_reasons"]
+__all__ = ["UNPROVEN_CAUSE", "UNPROVEN_WEIGHT", "risk_reasons", "top_reasons"]
 
 Floats = npt.NDArray[np.float64]
 Texts = npt.NDArray[np.object_]
@@ -28,6 +28,8 @@ UNPROVEN_WEIGHT = 0.5
 first unless the other contributes more than twice as much."""
 
 _FEW, _ROWS_TO_COMPARE = 20, 4_096
+UNPROVEN_CAUSE = {"new_customer": "relationship"}
+"""What a cause is called where its name would contradict the figures: a customer of four years is not new."""
 
 
 def risk_reasons(
@@ -175,6 +177,7 @@ def _codes(
         best[mine], is_proven[mine] = weighted[mine], proven[mine]
         told = np.where(proven, facts, background_of(evidence))[mine]
         of_class = next(place.source_class for place in places if place.source == source)
-        head = reason_code(cause, source, of_class=of_class)
-        codes[mine] = [f"{head};{text}" if text else head for text in told]
+        names = [cause if sure else UNPROVEN_CAUSE.get(cause, cause) for sure in proven[mine]]
+        heads = {name: reason_code(name, source, of_class=of_class) for name in dict.fromkeys(names)}
+        codes[mine] = [f"{heads[name]};{text}" if text else heads[name] for name, text in zip(names, told, strict=True)]
     return codes, is_proven

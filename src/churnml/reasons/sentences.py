@@ -17,6 +17,9 @@ __all__ = ["reason_code", "reason_sentence", "reason_sentences"]
 
 # Figures that have a sentence of their own, and causes whose figures are told against what is usual.
 _NAMED = {"amount", "ended", "last", "answer", "fee", "age", "without", "none", "tenure"}
+_COUNTED = {"falling_activity", "low_engagement"}
+_ROUNDED_FROM = 5
+"""From so many on, nobody speaks of tenths of an order."""
 _COMPARED = {"silence", "falling_activity", "falling_value", "low_engagement"}
 
 
@@ -88,6 +91,8 @@ def _sentence(code: str, language: str) -> str:
     figures["none"] = words(f"source.{seen_in}.none", language)
     figures["name"] = words(f"source.{seen_in}.name", language)
     figures["event"] = words(f"source.{seen_in}.event", language)
+    if cause in _COUNTED and float(str(figures.get("usual", 0))) >= _ROUNDED_FROM:
+        figures["usual"] = round(float(str(figures["usual"])))
     if "n" in figures:
         count = words(f"source.{seen_in}.count", language, n=figures["n"])
         figures["recent"] = count if figures["n"] else figures["none"]
@@ -99,7 +104,9 @@ def _sentence(code: str, language: str) -> str:
 
 
 def _spoken(cause: str, variant: str, figures: Mapping[str, object]) -> str:
-    """Return the sentence that says the same as one would speak: "every day" for every 1, "nothing" for 0."""
+    """Return the sentence as one would say it: "every day" for every 1, "nothing" for 0, a score with its scale."""
+    if cause == "dissatisfaction" and "of" in figures:
+        return f"{variant}_of"
     if cause == "silence" and figures.get("usual") == 1:
         return "daily"
     if cause == "falling_value" and figures.get("n") == 0:
