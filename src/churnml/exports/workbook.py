@@ -154,7 +154,8 @@ def _check(sheet: Sheet) -> None:
                 rule="export.text_too_long",
                 column=column.name,
                 count=len(rows),
-                next_step="Shorten them or leave the column out; nothing is cut silently.",
+                next_step="Shorten them, leave the column out, or set campaign.files.long_texts to shorten; nothing is "
+                "cut silently.",
             )
         if pa.types.is_floating(values.type) and (n := pc.sum(pc.is_inf(values)).as_py()):
             raise PrivacyError("numbers are infinite", rule="export.not_finite", column=column.name, count=n)
