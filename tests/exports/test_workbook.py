@@ -92,3 +92,33 @@ def test_longest_text_is_kept_whole(tmp_path: Path) -> None:
 def test_infinite_number_is_refused(tmp_path: Path) -> None:
     with pytest.raises(PrivacyError, match="gain: numbers are infinite"):
         write(tmp_path / "t.xlsx", gain=[float("inf")])
+
+
+def test_first_sheet_tells_it_in_both_languages_side_by_side(tmp_path: Path) -> None:
+    other = Explanation("Info", "Kopf", [("Spalten", [("a", "b"), ("c", "d")])])
+    about = Explanation("About", "Head", [("Columns", [("term", "text " * 60), ("x", "y")])], other)
+    write_workbook(
+        tmp_path / "t.xlsx", [Sheet("List", pa.table({"n": [1]}), [SheetColumn("n", "N", "whole")])],
+        explanation=about, made=date(2024, 6, 30),
+    )  # fmt: skip
+    sheet = openpyxl.load_workbook(tmp_path / "t.xlsx").worksheets[0]
+    rows = [[cell.value for cell in row] for row in sheet.iter_rows(min_row=1, max_row=5)]
+    assert rows[0] == ["Head", None, "Kopf", None]
+    assert rows[2] == ["Columns", None, "Spalten", None]
+    assert rows[3][0::2] == ["term", "a"]
+    assert rows[4] == ["x", "y", "c", "d"]
+    assert sheet.row_dimensions[4].height >= 4 * 15
+
+
+def test_wide_sheets_go_over_several_pages_with_their_first_columns_on_each(tmp_path: Path) -> None:
+    names = [f"c{i}" for i in range(12)]
+    table = pa.table({name: ["word " * 30] for name in names})
+    sheet = Sheet("List", table, [SheetColumn(name, name) for name in names], frozen=2, printed=10)
+    write_workbook(tmp_path / "t.xlsx", [sheet], made=date(2024, 6, 30))
+    made = openpyxl.load_workbook(tmp_path / "t.xlsx")["List"]
+    assert made.page_setup.fitToWidth == 2
+    assert (made.print_title_rows, made.print_title_cols) == ("$1:$1", "$A:$B")
+    assert made.print_area.endswith("$A$1:$J$2")
+    assert made.freeze_panes == "C2"
+    assert made["A2"].alignment.wrap_text
+    assert made.row_dimensions[2].height >= 4 * 15

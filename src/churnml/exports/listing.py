@@ -97,6 +97,8 @@ def sheets_of(listing: Listing, titles: Mapping[str, str], *, frozen: int = 0, m
     max_rows : int
         Most rows of a sheet.
     """
+    # What every row says alike stands at the end; it is of no use on paper.
+    printed = max((at for at, column in enumerate(listing.columns, start=1) if column.place != "nowhere"), default=0)
     starts = range(0, max(listing.n_rows, 1), max_rows)
     return [
         Sheet(
@@ -104,6 +106,7 @@ def sheets_of(listing: Listing, titles: Mapping[str, str], *, frozen: int = 0, m
             table.slice(start, max_rows),
             [SheetColumn(c.name, c.headers[language], c.kind, listing.currency) for c in listing.columns],
             frozen=frozen,
+            printed=printed,
         )
         for language, table in listing.tables.items()
         for number, start in enumerate(starts, start=1)

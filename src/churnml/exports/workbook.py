@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -34,11 +35,15 @@ _FORMATS = {
     "date": "yyyy-mm-dd",
 }
 _WIDTHS = {"whole": 8, "number": 12, "percent": 12, "money": 16, "date": 12}
-_WIDEST = 44
+_WIDEST = 34
 """Longer texts are wrapped."""
 _UNPRINTABLE = "\ufffe\uffff"
 """Characters that no XML file may hold, escaped or not."""
 _AS_REPLACEMENT = {ord(letter): "\N{REPLACEMENT CHARACTER}" for letter in _UNPRINTABLE}
+_LINE_POINTS = 15
+_MOST_LINES = 8
+_PAGE_WIDTH = 150
+"""Characters across a page of A4 that are still read with ease."""
 _BATCH_ROWS = 16_384
 
 
@@ -77,12 +82,15 @@ class Sheet:
         In order; further columns of the table are left out.
     frozen : int, optional
         First columns that stay in view beside the header.
+    printed : int, optional
+        First columns that are printed; 0 = all.
     """
 
     title: str
     table: pa.Table
     columns: Sequence[SheetColumn]
     frozen: int = 0
+    printed: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,70 +170,97 @@ def _check(sheet: Sheet) -> None:
 
 
 def _explain(book: xlsxwriter.Workbook, explanation: Explanation) -> None:
-    also = explanation.also
-    sheet = book.add_worksheet(explanation.tab if also is None else f"{explanation.tab} \N{MIDDLE DOT} {also.tab}")
+    told = [explanation] if explanation.also is None else [explanation, explanation.also]
+    sheet = book.add_worksheet(" \N{MIDDLE DOT} ".join(each.tab for each in told))
+    width = 100 if len(told) == 1 else 64
+    for at in range(len(told)):
+        sheet.set_column(2 * at, 2 * at, 24)
+        sheet.set_column(2 * at + 1, 2 * at + 1, width)
     sheet.hide_gridlines(2)
-    _explain_in(book, sheet, explanation, 0, width=100 if also is None else 70)
-    if also is not None:
-        _explain_in(book, sheet, also, 2, width=70)
+    heading, title = book.add_format({"bold": True, "font_size": 16}), book.add_format({"bold": True, "font_size": 12})
+    wrapped = book.add_format({"text_wrap": True, "valign": "top"})
+    # Rows are written from the top down: once a later one is begun, an earlier one is closed.
+    for row, cells in enumerate(_explaining_rows(told)):
+        kind, texts = cells
+        forms = {"heading": (heading, heading), "title": (title, title), "line": (wrapped, wrapped)}[kind]
+        if kind == "line":
+            lines = max(max(_lines(left, 24), _lines(right, width)) for left, right in texts)
+            sheet.set_row(row, _LINE_POINTS * lines)
+        for at, pair in enumerate(texts):
+            for place, text in enumerate(pair):
+                if text:
+                    sheet.write_string(row, 2 * at + place, _printable(text), forms[place])
     sheet.set_landscape()
     _print_setup(sheet)
+    sheet.fit_to_pages(1, 0)
 
 
-def _explain_in(
-    book: xlsxwriter.Workbook, sheet: Worksheet, explanation: Explanation, column: int, *, width: int
-) -> None:
-    heading, title = book.add_format({"bold": True, "font_size": 16}), book.add_format({"bold": True, "font_size": 12})
-    term, text = book.add_format({"valign": "top"}), book.add_format({"text_wrap": True, "valign": "top"})
-    sheet.set_column(column, column, 26)
-    sheet.set_column(column + 1, column + 1, width)
-    sheet.write_string(0, column, explanation.heading, heading)
-    row = 2
-    for name, lines in explanation.blocks:
-        sheet.write_string(row, column, name, title)
-        for left, right in lines:
-            row += 1
-            sheet.write_string(row, column, left, term)
-            sheet.write_string(row, column + 1, right, text)
-        row += 2
+def _explaining_rows(told: Sequence[Explanation]) -> Iterator[tuple[str, list[tuple[str, str]]]]:
+    """Yield the rows of the first sheet: what kind it is, and a pair of cells for each language."""
+    empty = ("line", [("", "")] * len(told))
+    yield "heading", [(each.heading, "") for each in told]
+    for blocks in zip(*(each.blocks for each in told), strict=True):
+        yield empty
+        yield "title", [(name, "") for name, _ in blocks]
+        for lines in zip(*(lines for _, lines in blocks), strict=True):
+            yield "line", list(lines)
 
 
 def _print_setup(sheet: Worksheet) -> None:
     sheet.set_paper(9)  # A4
     sheet.set_margins(left=0.4, right=0.4, top=0.5, bottom=0.6)
-    sheet.fit_to_pages(1, 0)
     sheet.set_footer("&L&A&R&P / &N")
 
 
 def _fill(book: xlsxwriter.Workbook, sheet: Sheet) -> None:
     target = book.add_worksheet(sheet.title)
     head = book.add_format({"bold": True, "bg_color": "#E8EDF2", "bottom": 1, "text_wrap": True, "valign": "top"})
-    formats = [_format(book, column, sheet.table[column.name]) for column in sheet.columns]
+    widths = [_width(sheet.table[column.name], column) for column in sheet.columns]
+    formats = [_format(book, column, width) for column, width in zip(sheet.columns, widths, strict=True)]
+    for at, width in enumerate(widths):
+        target.set_column(at, at, width)
+    _print_sheet(target, sheet, widths)
+    target.set_row(0, _LINE_POINTS * max(_lines(c.header, w) for c, w in zip(sheet.columns, widths, strict=True)))
     for at, column in enumerate(sheet.columns):
-        target.set_column(at, at, _width(sheet.table[column.name], column))
         target.write_string(0, at, column.header, head)
     target.freeze_panes(1, sheet.frozen)
     target.autofilter(0, 0, max(sheet.table.num_rows, 1), len(sheet.columns) - 1)
-    target.set_landscape()
-    _print_setup(target)
-    target.repeat_rows(0)
     writers = [_writer(target, at, column.kind, formats[at]) for at, column in enumerate(sheet.columns)]
+    wrapped = [at for at, (c, w) in enumerate(zip(sheet.columns, widths, strict=True)) if _wraps(c, w)]
     row = 0
     for batch in sheet.table.select([c.name for c in sheet.columns]).to_batches(max_chunksize=_BATCH_ROWS):
         for cells in zip(*(column.to_pylist() for column in batch.columns), strict=True):
             row += 1
+            lines = max((_lines(cells[at], _WIDEST) for at in wrapped if cells[at]), default=1)
+            if lines > 1:
+                target.set_row(row, _LINE_POINTS * min(lines, _MOST_LINES))
             for write, cell in zip(writers, cells, strict=True):
                 write(row, cell)
 
 
-def _format(book: xlsxwriter.Workbook, column: SheetColumn, values: pa.ChunkedArray) -> Format:
+def _print_sheet(target: Worksheet, sheet: Sheet, widths: Sequence[int]) -> None:
+    """Set up the paper: as many pages across as keep the print legible, the frozen columns on each of them."""
+    printed = sheet.printed or len(widths)
+    target.set_landscape()
+    _print_setup(target)
+    target.print_area(0, 0, max(sheet.table.num_rows, 1), printed - 1)
+    target.fit_to_pages(max(1, round(sum(widths[:printed]) / _PAGE_WIDTH)), 0)
+    target.print_across()
+    target.repeat_rows(0)
+    if sheet.frozen:
+        target.repeat_columns(0, sheet.frozen - 1)
+
+
+def _format(book: xlsxwriter.Workbook, column: SheetColumn, width: int) -> Format:
     """Return how the cells of a column look."""
-    form: dict[str, Any] = {"num_format": _FORMATS[column.kind], "valign": "top"}
+    form: dict[str, Any] = {"num_format": _FORMATS[column.kind], "valign": "top", "text_wrap": _wraps(column, width)}
     if column.kind == "money" and re.fullmatch("[A-Z]{3}", column.currency):
         form["num_format"] = f"[${column.currency}] {form['num_format']}"
-    if column.kind == "text" and _width(values, column) >= _WIDEST:
-        form["text_wrap"] = True
     return book.add_format(form)
+
+
+def _wraps(column: SheetColumn, width: int) -> bool:
+    return column.kind == "text" and width >= _WIDEST
 
 
 def _writer(target: Worksheet, at: int, kind: str, form: Format) -> Callable[[int, Any], None]:
@@ -233,7 +268,7 @@ def _writer(target: Worksheet, at: int, kind: str, form: Format) -> Callable[[in
 
     def text(row: int, cell: str | None) -> None:
         if cell:
-            target.write_string(row, at, cell.translate(_AS_REPLACEMENT), form)
+            target.write_string(row, at, _printable(cell), form)
 
     def number(row: int, cell: float | None) -> None:
         if cell is not None and cell == cell:
@@ -255,6 +290,16 @@ def _width(values: pa.ChunkedArray, column: SheetColumn) -> int:
         return max(_WIDTHS[column.kind], min(head, 18) + 2)
     first = values.slice(0, 200).cast(pa.string()).to_pylist()
     return min(_WIDEST, max([min(head, 24), *(_spread(text) for text in first if text)]) + 2)
+
+
+@lru_cache(maxsize=4096)
+def _lines(text: str, width: int) -> int:
+    """Return how many lines a text takes in a cell; programs that do not measure it themselves show the rest cut."""
+    return sum(max(1, -(-_spread(line) // max(width - 1, 1))) for line in text.split("\n"))
+
+
+def _printable(text: str) -> str:
+    return text.translate(_AS_REPLACEMENT)
 
 
 def _spread(text: str) -> int:
