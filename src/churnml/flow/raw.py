@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -80,6 +81,9 @@ def prepare_histories(
     """
     findings, profile = Findings(check_rules(params)), _profile(params)
     profile.previous = read_ledger(root)
+    kept = root / KEPT if params.histories.keep_rows else None
+    if remember and kept is None:
+        shutil.rmtree(root / KEPT, ignore_errors=True)
     summary: dict[str, Any] = {"as_of": params.histories.as_of}
     # The store gets its final name only once as_of has been checked against it as well.
     with new_folder(target) as temp:
@@ -91,7 +95,7 @@ def prepare_histories(
                 findings=findings,
                 profile=profile,
                 fetched=fetched,
-                kept=root / KEPT if remember and params.histories.keep_rows else None,
+                kept=kept if remember else None,
             )
         except DataError as error:
             # A file that cannot be read at all is no finding among others: the message says what is wrong with it.
