@@ -81,7 +81,9 @@ class Project:
         return run(["python", REPOSITORY / "pipelines" / f"{name}.py", *arguments], folder=self.root, **how)
 
     def prepare(self, *, threads: int = 2, with_month: bool = False, **how: object) -> Usage:
-        """Read, check and sort the raw files."""
+        """Read, check and sort the raw files: all of them anew, or ``with_month`` what is new since the last time."""
+        if not with_month:
+            shutil.rmtree(self.root / ".churnml" / "parts", ignore_errors=True)
         params = self.configure(threads=threads, with_month=with_month)
         reports = ["--check", "reports/data_check.json", "--check-page", "reports/data_check.html"]
         return self.stage("prepare", "--params", params, "--prepared", self.prepared, *reports, **how)

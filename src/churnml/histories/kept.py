@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -221,7 +222,8 @@ class KeptParts:
     def _state(self, findings: Findings) -> dict[str, Any]:
         packed, arrays = pack_profile(self.profile)
         name = f"state-{self.link[:16]}.bin"
-        (self.folder / name).write_bytes(arrays)
+        with open(self.folder / name, "wb", opener=partial(os.open, mode=0o600)) as stream:
+            stream.write(arrays)
         found = [asdict(finding) for finding in findings.of_table(self.contract.name)]
         return {"file": name, "sha256": digest_bytes(arrays), "profile": packed, "findings": found}
 
