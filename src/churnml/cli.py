@@ -373,6 +373,65 @@ def doctor(
     _leave(work)
 
 
+@app.command()
+def export(
+    target: Annotated[str, typer.Option(help="Target, or the name of one under exports.targets.")],
+    listed: Annotated[str | None, typer.Option("--list", help="Name of the list; default: the campaign's.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder; default: data/exports/<list>/<target>.")] = None,
+    edition: Annotated[str | None, typer.Option(help="Edition whose limits hold.")] = None,
+    create: Annotated[bool, typer.Option("--create", help="People without a record there get one.")] = False,
+    ids_only: Annotated[bool, typer.Option("--ids-only", help="braze: ids and nothing else.")] = False,
+    params: Annotated[Path, typer.Option(help="Parameter file.")] = PARAMS,
+) -> None:
+    """Write a list's files for a CRM or a platform; contact data and consent are read as they are now."""
+
+    def work() -> int:
+        from churnml.config import load_params
+        from churnml.flow.export_on_demand import export_on_demand
+
+        loaded, root = load_params(params), params.resolve().parent
+        more = {"edition": edition, "create": create, "ids_only": ids_only}
+        made, folder = export_on_demand(loaded, root=root, target=target, listed=listed, out=out, **more)
+        rows = made["rows"]
+        _say(
+            f"{rows['written']:,} of {rows['listed']:,} rows in {len(made['parts'])} files, {rows['rejected']:,} "
+            f"rejected, {rows['withheld_without_consent']:,} without consent to this use: {folder}"
+        )
+        return 0
+
+    _leave(work)
+
+
+@app.command()
+def receipt(
+    files: Annotated[list[Path], typer.Argument(help="Success and error files of the CRM, CSV.")],
+    target: Annotated[str | None, typer.Option(help="Target, where several were exported.")] = None,
+    listed: Annotated[Path | None, typer.Option("--list", help="Folder of the export, or name of the list.")] = None,
+    key: Annotated[str | None, typer.Option(help="Column with the key of the records.")] = None,
+    status: Annotated[str | None, typer.Option(help="Column that says whether a row was taken.")] = None,
+    error: Annotated[str | None, typer.Option(help="Column that says why it was not.")] = None,
+    accepted: Annotated[list[str] | None, typer.Option(help="Value of the status that means yes; repeatable.")] = None,
+    rest_accepted: Annotated[bool, typer.Option("--rest-accepted", help="The files hold errors alone.")] = False,
+    language: Annotated[str, typer.Option(help="en or zh.")] = "en",
+) -> None:
+    """Reconcile a CRM's receipts with what was sent: accepted, rejected, missing; exit code 6 if it does not add up."""
+
+    def work() -> int:
+        from churnml.exports.crm.receipt_files import Tell
+        from churnml.flow.receipts import check_receipts, receipt_lines, require_sums
+
+        tell = Tell(key, status, error, tuple(accepted or ()))
+        found, path = check_receipts(
+            files, root=Path.cwd(), listed=listed, target=target, tell=tell, rest_accepted=rest_accepted
+        )
+        for line in (*receipt_lines(found, language), str(path)):
+            _say(line)
+        require_sums(found)
+        return 0
+
+    _leave(work)
+
+
 def _summarise(root: Path) -> None:
     from churnml.flow.summary import summary_lines
 

@@ -14,7 +14,7 @@ from churnml.campaign.plan import CampaignPlan
 
 __all__ = ["KNOWN_CHANNELS", "with_history"]
 
-KNOWN_CHANNELS = ("email", "phone", "sms", "post", "push", "wechat", "whatsapp", "visit")
+KNOWN_CHANNELS = ("email", "phone", "sms", "post", "push", "wechat", "whatsapp", "visit", "ads")
 
 Int64s = npt.NDArray[np.int64]
 Judge = Callable[[str | None], int]

@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 
 from churnml.campaign.columns import file_table
 from churnml.campaign.consent import UNASSIGNED, permit
+from churnml.campaign.consent_history import KNOWN_CHANNELS
 from churnml.campaign.plan import CampaignPlan
 from churnml.campaign.targeting import Decisions
 from churnml.config import ExportTarget, Params
@@ -28,7 +29,6 @@ __all__ = ["CONTACTS_FILE", "contact_rows", "export_rows", "read_list", "write_l
 CONTACTS_FILE = "contact.parquet"
 """The contacts of a list as a program reads them: decisions and reasons, without anything to reach anybody by."""
 
-CHANNELS = ("email", "phone", "sms", "post", "push", "ads")
 _SENTENCES = ("reason_1", "reason_2", "reason_3")
 _DECISIONS = (
     *("customer_id", "rank", "channel", "contact_by", "p_churn", "risk_band", "clv", "value_tier"),
@@ -89,7 +89,7 @@ def export_rows(listed: pa.Table, contacts: pa.Table | None, *, plan: CampaignPl
         contact data any more has agreed to nothing.
     """
     customers = listed["customer_id"].combine_chunks()
-    agreed = {channel: _agreed(customers, contacts, channel, plan) for channel in CHANNELS}
+    agreed = {channel: _agreed(customers, contacts, channel, plan) for channel in KNOWN_CHANNELS}
     own = np.asarray(listed["channel"].to_pylist(), dtype=object)
     by_list = np.zeros(len(own), dtype=bool)
     for channel in set(own.tolist()):

@@ -152,6 +152,8 @@ def _manifest(
 def _column_facts(layout: Layout, at: int) -> dict[str, Any]:
     column = layout.columns[at]
     found: dict[str, Any] = {"header": column.header, "kind": column.kind, "from": column.source}
+    if column.unique:
+        found |= {"key": True, "significant": column.significant}
     return found | ({"values": sorted(set(column.picks.values()))} if column.picks else {})
 
 

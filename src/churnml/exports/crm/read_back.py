@@ -13,7 +13,7 @@ import openpyxl
 from churnml.errors import PrivacyError
 from churnml.exports.crm.target import Layout
 
-__all__ = ["Row", "broken", "read_part"]
+__all__ = ["Row", "broken", "read_cells", "read_part"]
 
 Row = tuple[int, list[str]]
 """1-based number of a row in its file, the header being 1, and its cells."""
@@ -53,6 +53,18 @@ def read_part(path: Path, layout: Layout) -> Iterator[Row]:
         if len(cells) != len(layout.columns):
             raise broken("cells", "a row has another number of cells than the header", file=path.name, line=line)
         yield line, cells
+
+
+def read_cells(path: Path) -> Iterator[Row]:
+    """Yield the rows of a part that was read back once already, the header first, by the ending of its name."""
+    if path.suffix == ".xlsx":
+        book = openpyxl.load_workbook(path, read_only=True)
+        for line, values in enumerate(book.worksheets[0].iter_rows(values_only=True), start=1):
+            yield line, ["" if value is None else str(value) for value in values]
+        book.close()
+        return
+    data = _unzipped(path) if path.suffix == ".zip" else path.read_bytes()
+    yield from enumerate(csv.reader(io.StringIO(data.decode("utf-8-sig"), newline="")), start=1)
 
 
 def _unzipped(path: Path) -> bytes:
