@@ -14,7 +14,8 @@ import pytest
 from small_company import PROJECT, TO_LISTS, another, few_trees, options, results, run
 
 import churnml.histories.prepare as preparing
-from churnml.config import load_params
+from churnml.config import ExportTarget, load_params
+from churnml.flow.export_on_demand import export_on_demand
 from churnml.flow.judge import evaluate
 from churnml.wording import catalogue
 
@@ -87,6 +88,17 @@ def test_everybody_is_on_exactly_one_list(golden: Path) -> None:
     together = [customer for customers in lists for customer in customers]
     assert sorted(together) == scores_of(golden)["customer_id"].to_pylist()
     assert len(lists[0]) == 30
+
+
+def test_an_export_is_made_from_the_stored_list(golden: Path, tmp_path: Path) -> None:
+    params = load_params(golden / "params.yaml")
+    entry = params.exports.model_copy(update={"targets": (ExportTarget(target="hubspot", id="customer_id"),)})
+    params = params.model_copy(update={"exports": entry})
+    made, folder = export_on_demand(params, root=golden, target="hubspot", out=tmp_path / "hubspot", edition="paid")
+    with (folder / made["parts"][0]["file"]).open(encoding="utf-8", newline="") as stream:
+        found = [row["Record ID"] for row in csv.DictReader(stream)]
+    assert found == listed(golden, "contact.csv")
+    assert made["edition"] == "paid"
 
 
 def test_figures_of_the_backtests_are_written(golden: Path, tmp_path: Path) -> None:

@@ -98,7 +98,6 @@ def _options(entry: ExportTarget, params: Params) -> Options:
         ids_only=entry.ids_only,
         id=entry.id,
         consent=entry.consent,
-        audience=entry.audience,
         headers=entry.headers,
         picks=entry.picks,
         max_rows=entry.max_rows,

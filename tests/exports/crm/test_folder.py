@@ -58,7 +58,9 @@ def test_a_number_keeps_its_plus_sign(tmp_path: Path) -> None:
     assert "spreadsheet could run" in manifest["warning"]
 
 
-def test_rejected_rows_are_named_with_reasons_in_both_languages_and_without_values(tmp_path: Path) -> None:
+def test_ep_01_rejected_rows_are_neutralised_and_named_with_reasons_in_both_languages_and_without_values(
+    tmp_path: Path,
+) -> None:
     rows = crm_rows(3, email=["jane@", "a@example.com", "b@example.com"], customer_id=["=c1", "c2", "c3"])
     export(tmp_path, "hubspot", rows)
     found = cells(tmp_path / "hubspot" / "rejected.csv")

@@ -1,11 +1,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from crm_rows import crm_rows, export, layout, rejected, written
 
+from churnml.config.exports import Target
 from churnml.errors import ConfigError, PrivacyError
 from churnml.exports.crm.target import TARGETS, facts_of
 from churnml.wording import has_words
@@ -186,6 +187,23 @@ def test_fields_can_have_the_names_and_pick_lists_of_the_tenant(tmp_path: Path) 
     assert rejected(tmp_path, "zoho") == [("c0001", "Risk", "not_in_pick_list")]
 
 
+def test_the_manifest_names_the_values_that_a_pick_list_needs(tmp_path: Path) -> None:
+    columns = {column["header"]: column for column in export(tmp_path, "zoho", crm_rows())["columns"]}
+    assert columns["Churn_Band"]["values"] == ["High", "Low", "Medium", "Not at risk", "Very high"]
+    assert "values" not in columns["Reason_1"]
+
+
+def test_meta_has_other_headers_for_its_interface(tmp_path: Path) -> None:
+    manifest = export(tmp_path, "meta_custom_audiences", crm_rows(100), edition="api")
+    assert [*written(tmp_path, manifest)[0]] == ["EMAIL", "PHONE", "COUNTRY"]
+
+
+def test_renamed_fields_of_an_address_still_count_together(tmp_path: Path) -> None:
+    headers = {"Zip": "Postcode", "Email": "Mail"}
+    manifest = export(tmp_path, "google_customer_match", crm_rows(2, **PEOPLE), headers=headers)
+    assert [row["Postcode"] for row in written(tmp_path, manifest)] == ["SW1A 1AA"] * 2
+
+
 def test_words_are_in_the_language_of_the_campaign(tmp_path: Path) -> None:
     row = written(tmp_path, export(tmp_path, "hubspot", crm_rows(), language="zh"))[0]
     assert (row["Churn Band"], row["Suggested Action"]) == ("\u5f88\u9ad8", "\u81f4\u7535\u5ba2\u6237")
@@ -205,6 +223,10 @@ def test_unknown_target_and_edition_are_refused() -> None:
 def test_an_audience_without_anything_to_match_by_is_refused() -> None:
     with pytest.raises(ConfigError, match="nothing by which people could be matched"):
         layout("google_customer_match", crm_rows(email=None, phone=None))
+
+
+def test_the_configuration_knows_the_same_targets() -> None:
+    assert get_args(Target) == TARGETS
 
 
 def test_every_reason_has_words() -> None:

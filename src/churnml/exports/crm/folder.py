@@ -17,7 +17,7 @@ from churnml.exports.crm.target import Layout, facts_of
 from churnml.exports.crm.validate import validate
 from churnml.exports.tables import write_csv
 from churnml.storage import digest_file, new_folder, write_json
-from churnml.wording import words
+from churnml.wording import catalogue, words
 
 __all__ = ["MANIFEST", "REJECTED", "Batch", "write_export"]
 
@@ -154,7 +154,13 @@ def _column_facts(layout: Layout, at: int) -> dict[str, Any]:
     found: dict[str, Any] = {"header": column.header, "kind": column.kind, "from": column.source}
     if column.unique:
         found |= {"key": True, "significant": column.significant}
-    return found | ({"values": sorted(set(column.picks.values()))} if column.picks else {})
+    values = set(column.picks.values()) if column.picks is not None else _words_of(column.family, layout.language)
+    return found | ({"values": sorted(values)} if column.kind == "pick" else {})
+
+
+def _words_of(family: str, language: str) -> set[str]:
+    """Return what a pick list of ours may hold, for whoever sets the field up."""
+    return {texts[language] for key, texts in catalogue().items() if key.startswith(f"{family}.")}
 
 
 def _risks(layout: Layout, audience: str, days_kept: int | None) -> dict[str, Any]:

@@ -47,8 +47,6 @@ class Options:
         Column of the rows that holds the record id, for example ``customer_id``; None = the usual contact roles.
     consent : str, optional
         Channel whose consent opens this use; None = the target's own.
-    audience : str, optional
-        Name of a hashed audience; None = a neutral code.
     headers : mapping
         Header of the data file -> name of the field in this tenant.
     picks : mapping
@@ -67,7 +65,6 @@ class Options:
     ids_only: bool = False
     id: str | None = None
     consent: str | None = None
-    audience: str | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
     picks: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     max_rows: int | None = None
@@ -204,8 +201,10 @@ def layout_of(options: Options, available: Collection[str]) -> Layout:
         )  # fmt: skip
     rules = {**facts, **facts["editions"][edition]}
     chosen = _chosen(rules, options, available)
-    columns = tuple(_column(entry, options, available) for entry in chosen)
-    _check_matchable(columns, rules, options.target)
+    names = {**rules.get("rename", {}), **options.headers}
+    columns = tuple(_column(entry, options, available, names) for entry in chosen)
+    any_of = tuple(tuple(names.get(header, header) for header in group) for group in rules.get("any_of", ()))
+    _check_matchable(columns, any_of, options.target)
     return Layout(
         target=options.target,
         edition=edition,
@@ -228,16 +227,15 @@ def layout_of(options: Options, available: Collection[str]) -> Layout:
         no_markup=rules.get("no_markup", False),
         reserved=tuple(rules.get("reserved", ())),
         header_pattern=rules.get("header_pattern", ""),
-        any_of=tuple(tuple(group) for group in rules.get("any_of", ())),
-        together=tuple(rules.get("together", ())),
+        any_of=any_of,
+        together=tuple(names.get(header, header) for header in rules.get("together", ())),
         language=options.language,
     )
 
 
-def _check_matchable(columns: Sequence[Column], rules: Mapping[str, Any], target: str) -> None:
+def _check_matchable(columns: Sequence[Column], groups: Sequence[Sequence[str]], target: str) -> None:
     """Refuse an audience whose people could not be found by anything the data have."""
     headers = {column.header for column in columns}
-    groups = rules.get("any_of", [])
     if groups and not any(headers.issuperset(group) for group in groups):
         raise ConfigError(
             "the data name nothing by which people could be matched",
@@ -268,15 +266,15 @@ def _is_wanted(entry: Mapping[str, Any], options: Options, available: Collection
     return not entry.get("optional", False) or bool(_source(entry, options, available))
 
 
-def _column(entry: Mapping[str, Any], options: Options, available: Collection[str]) -> Column:
+def _column(entry: Mapping[str, Any], options: Options, available: Collection[str], names: Mapping[str, str]) -> Column:
     source = _source(entry, options, available)
-    names = _sources(entry)
+    sources = _sources(entry)
     if not source and entry.get("required", False):
         raise ConfigError(
             "the data name no column this target needs",
             rule="config.target_column",
             column=f"exports.targets.{options.target}: {entry['header']}",
-            next_step=f"Declare {' or '.join(names)} under contact of the customers table"
+            next_step=f"Declare {' or '.join(sources)} under contact of the customers table"
             + (", or set id: customer_id where the customers' ids are the records'." if entry["kind"] == "id" else "."),
         )
     header = entry["header"].format(clv_months=options.clv_months)
@@ -284,7 +282,7 @@ def _column(entry: Mapping[str, Any], options: Options, available: Collection[st
     picks = options.picks.get(source)
     if picks is not None:
         taken["kind"] = "pick"
-    return Column(header=options.headers.get(header, header), source=source or names[0], picks=picks, **taken)
+    return Column(header=names.get(header, header), source=source or sources[0], picks=picks, **taken)
 
 
 _TAKEN = {f.name for f in fields(Column)} - {"header", "source", "picks", "constant"}
