@@ -40,6 +40,14 @@ def test_the_export_is_named_by_folder_list_or_target(root: Path) -> None:
         assert found["target"] == "salesforce"
 
 
+def test_of_two_uses_of_one_target_the_folder_of_its_name_is_meant(root: Path) -> None:
+    lists = root / "data" / "lists" / "retention"
+    (lists / "salesforce").rename(lists / "sf_new")
+    export(lists, "salesforce", crm_rows(2))
+    assert check_receipts(said(root, *IDS[:2]), root=root, target="salesforce")[0]["counts"]["sent"] == 2
+    assert check_receipts(said(root, *IDS), root=root, target="sf_new")[0]["counts"]["sent"] == 4
+
+
 @pytest.mark.parametrize(("target", "problem"), [(None, "several exports"), ("zoho", "no such export")])
 def test_no_export_or_several_are_refused(target: str | None, problem: str, root: Path) -> None:
     with pytest.raises(ConfigError, match=problem):

@@ -96,6 +96,8 @@ def require_sums(found: dict[str, Any]) -> None:
 
 def _export_folder(root: Path, listed: Path | None, target: str | None) -> Path:
     found = sorted({folder.resolve(): folder for folder in _candidates(root, listed) if _is_export(folder, target)})
+    # Of several uses of one target, the one whose folder has that very name is meant.
+    found = [folder for folder in found if folder.name == target] or found
     if len(found) == 1:
         return found[0]
     raise ConfigError(

@@ -42,7 +42,7 @@ def test_a_data_loader_file_with_success_and_error(sent: Path) -> None:
 
 def test_the_success_and_error_files_of_data_loader_together(sent: Path) -> None:
     good = receipt(sent, f"ID,CLV_12M__c,STATUS\n{IDS[0]},1,Item Updated\n{IDS[1]},1,Item Updated\n", "success.csv")
-    bad = receipt(sent, f"ID,CLV_12M__c,ERROR\n{IDS[2]},1,entity is deleted\n{IDS[3]},1,no\n", "error.csv")
+    bad = receipt(sent, f"ID,CLV_12M__c,ERROR\n{IDS[2]},1,entity is deleted\n{IDS[3]},1,DOE JANE exists\n", "error.csv")
     found = reconcile(sent, [good, bad])
     assert counted(found) == (4, 2, 2, 0, 0, 0, 0)
     assert found["rejected_by_code"] == {"OTHER": 2}

@@ -16,7 +16,7 @@ from churnml.errors import DataError
 
 __all__ = ["Said", "Tell", "read_receipt"]
 
-_CODE = re.compile(r"[A-Z][A-Z0-9_]{2,60}(?![a-z])")
+_CODE = re.compile(r"[A-Z][A-Z0-9]*(_[A-Z0-9]+)+(?=[:\s]|$)")  # a word without underscore could be a name
 
 
 @dataclass(frozen=True, slots=True)
