@@ -31,6 +31,8 @@ _QUIET = {
 }
 _PRIVATE = 0o077
 """What a run makes tells of customers: DVC, which copies it to its cache and back, gives it to the owner alone."""
+_CARRIED = "project"
+"""Folder of the installed package with the files of the pipeline."""
 _PARTS = ("dvc.yaml", "pipelines", "src")
 _NOT_FOR_GIT = """\
 # Data of customers, and what a run makes of them.
@@ -168,7 +170,9 @@ def _copy_parts(workspace: Path, project: Path) -> None:
         if target.is_dir():
             shutil.rmtree(target)
         if source.is_dir():
-            shutil.copytree(source, target, ignore=_IGNORED)
+            # The pipeline's files that a package carries are no second pipeline of the folder.
+            ignored = _IGNORED if source.name != "churnml" else shutil.ignore_patterns("__pycache__", _CARRIED)
+            shutil.copytree(source, target, ignore=ignored)
         else:
             shutil.copyfile(source, target)
 
@@ -176,7 +180,7 @@ def _copy_parts(workspace: Path, project: Path) -> None:
 def home_of_pipeline() -> Path:
     """Return the folder with ``dvc.yaml`` and ``pipelines``: the repository, or what the package was installed with."""
     repository = Path(__file__).resolve().parents[2]
-    return repository if (repository / "dvc.yaml").is_file() else Path(__file__).resolve().parent / "project"
+    return repository if (repository / "dvc.yaml").is_file() else Path(__file__).resolve().parent / _CARRIED
 
 
 def start_workspace(root: Path) -> None:

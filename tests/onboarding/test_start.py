@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import sys
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
 
-from churnml import cli
+from churnml import cli, workspace
 from churnml.config import load_params
 from churnml.errors import ConfigError, DataError
 from churnml.flow.start import start
 from churnml.onboarding.draft import Question, Wishes
+from churnml.onboarding.proposal import propose
 from churnml.onboarding.questions import answers
 
 DAYS = [f"2023-{month:02d}-{day:02d}" for month in range(1, 13) for day in range(1, 29)]
@@ -166,11 +168,9 @@ def test_the_command_makes_a_folder_that_is_ready_to_run(tmp_path: Path) -> None
 
 
 def test_somebody_elses_pipeline_is_not_replaced(tmp_path: Path) -> None:
-    from churnml.workspace import start_workspace
-
     (tmp_path / "dvc.yaml").write_text("stages: {}", encoding="utf-8")
     with pytest.raises(ConfigError, match="in the way"):
-        start_workspace(tmp_path)
+        workspace.start_workspace(tmp_path)
 
 
 def test_an_export_with_marks_in_numbers_and_two_formats_of_times_is_read_whole(tmp_path: Path) -> None:
@@ -201,3 +201,73 @@ def test_seconds_since_1970_are_told_and_no_crash(tmp_path: Path) -> None:
     rows = [f"{at % 60},{1_700_000_000 + at * 3600},{at % 9}" for at in range(300)]
     with pytest.raises(ConfigError, match="no column with times that can be read"):
         start(given(tmp_path / "in", log=["user_id,ts,value", *rows]), root=tmp_path, wishes=Wishes(), ask=first)
+
+
+def turned(*, year: str = "2023") -> list[str]:
+    """Return orders on days of which nobody can say whether the month comes first."""
+    rows = [
+        f"C{at * 7 % 40},{day:02d}/{month:02d}/{year},{at % 9}.5"
+        for month in range(1, 13)
+        for day in range(1, 13)
+        for at in (day, month)
+    ]
+    return ["customer_id,order_date,amount", *rows]
+
+
+@pytest.mark.parametrize(("answer", "pattern"), [(0, "%d/%m/%Y"), (1, "%m/%d/%Y")])
+def test_a_turned_day_and_month_is_asked(answer: int, pattern: str, tmp_path: Path) -> None:
+    asked: list[str] = []
+
+    def choose(question: Question) -> str:
+        asked.append(question.key)
+        return question.options[answer]
+
+    found = propose(given(tmp_path / "in", orders=turned())[0].parent, ["orders.csv"], wishes=Wishes(), ask=choose)
+    assert asked == ["histories.tables.orders.csv.time_format"]
+    assert found.drafts[0].source.dialect.time_format == pattern
+
+
+def test_another_table_of_the_same_export_settles_it(tmp_path: Path) -> None:
+    people = ["customer_id,joined_on", *(f"C{at},{at % 12 + 1:02d}/{at % 15 + 13:02d}/2022" for at in range(40))]
+    folder = given(tmp_path / "in", orders=turned(), customers=people)[0].parent
+    found = propose(folder, ["customers.csv", "orders.csv"], wishes=Wishes(), ask=first)
+    assert {draft.source.dialect.time_format for draft in found.drafts} == {"%m/%d/%Y"}
+    assert not any(question.key.endswith("time_format") for question in found.questions)
+
+
+def test_a_column_that_tells_the_label_is_left_out_and_listed(tmp_path: Path) -> None:
+    rows = [f"{at},{at % 7},{'left' if at % 4 == 0 else 'here'},{int(at % 4 == 0)}" for at in range(200)]
+    files = given(tmp_path / "in", clients=["client_no,seats,outcome_text,churned", *rows])
+    proposal, _ = start(files, root=tmp_path, wishes=Wishes(as_of="2024-01-01"), ask=first)
+    table = load_params(tmp_path / "params.yaml").histories.tables["clients"]
+    assert (table.categories, table.numbers) == ((), ("seats",))
+    assert any("outcome_text" in question.text for question in proposal.questions)
+
+
+def test_a_package_does_not_put_a_second_pipeline_into_the_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    carried = tmp_path / "churnml" / "project"
+    (carried / "pipelines").mkdir(parents=True)
+    for name in ("dvc.yaml", "pipelines/configure.py", "../workspace.py"):
+        (carried / name).write_text("", encoding="utf-8")
+    monkeypatch.setattr(workspace, "__file__", str(tmp_path / "churnml" / "workspace.py"))
+    workspace.start_workspace(tmp_path / "work")
+    made = sorted(
+        path.relative_to(tmp_path / "work").as_posix() for path in (tmp_path / "work").rglob("*") if path.is_file()
+    )
+    assert made == [".gitignore", "dvc.yaml", "pipelines/configure.py", "src/churnml/workspace.py"]
+
+
+def test_days_that_look_half_loaded_are_no_part_of_the_history(tmp_path: Path) -> None:
+    days = [date(2023, 1, 1) + timedelta(days=at) for at in range(400)]
+    rows = [
+        f"C{(at * 31 + n) % 90},{day},{n}.5" for at, day in enumerate(days) for n in range(2 if day == days[-1] else 40)
+    ]
+    start(
+        given(tmp_path / "in", orders=["customer_id,order_date,amount", *rows]),
+        root=tmp_path,
+        wishes=Wishes(),
+        ask=first,
+    )
+    assert load_params(tmp_path / "params.yaml").histories.as_of == days[-1].isoformat()

@@ -12,7 +12,7 @@ from churnml.errors import ChurnmlError, ConfigError, DataError, TimeContractErr
 from churnml.flow.raw import prepare_histories
 from churnml.flow.spine import make_spine
 from churnml.histories.store import History
-from churnml.onboarding.amend import amend, notes_of
+from churnml.onboarding.amend import amend, end_earlier, notes_of
 from churnml.onboarding.draft import Choice, Question, Wishes
 from churnml.onboarding.files import bring, expand
 from churnml.onboarding.proposal import Proposal, propose
@@ -81,6 +81,8 @@ def _hold_against_data(proposal: Proposal, root: Path) -> ChurnmlError | None:
     for _ in range(_ROUNDS):
         with tempfile.TemporaryDirectory(prefix=".init-", dir=root / "data") as private:
             problem, findings = _check(proposal, root, Path(private))
+        if problem is None and end_earlier(proposal, findings):
+            continue
         if problem is None:
             proposal.notes = notes_of(findings)
             return None

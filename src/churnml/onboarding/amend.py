@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from churnml.onboarding.draft import Choice, Draft, Question
+from churnml.onboarding.draft import GIVEN, Choice, Draft, Question
 from churnml.onboarding.proposal import Proposal
 
-__all__ = ["amend", "notes_of"]
+__all__ = ["amend", "end_earlier", "notes_of"]
 
 _UNREADABLE = {"data.number_unreadable", "data.number_not_finite", "data.amount_too_large", "data.column_type"}
 _BORNE = {
@@ -22,6 +22,7 @@ _BORNE = {
 _OPTIONAL = ("known_at", "end", "planned_end", "joined", "scope", "value", "currency")
 _NEEDED_TIMES = ("time", "start")
 _MOST_NOTES = 12
+_HALF_LOADED = "the days from here on look half loaded"
 
 
 def amend(proposal: Proposal, findings: Sequence[Mapping[str, Any]]) -> bool:
@@ -44,11 +45,29 @@ def amend(proposal: Proposal, findings: Sequence[Mapping[str, Any]]) -> bool:
     return any(changed)
 
 
+def end_earlier(proposal: Proposal, findings: Sequence[Mapping[str, Any]]) -> bool:
+    """Let the history of churn end before days that look half loaded, where nobody said when it ends; once.
+
+    Returns
+    -------
+    bool
+        Whether ``as_of`` was changed.
+    """
+    as_of, table = proposal.histories["as_of"], proposal.blocks["churn"]["table"].value
+    if as_of.why in {_HALF_LOADED, GIVEN}:
+        return False
+    for finding in findings:
+        if finding["rule"] == "data.last_days" and finding["table"] == table:
+            proposal.histories["as_of"] = Choice(finding["figures"]["first"], _HALF_LOADED)
+            return True
+    return False
+
+
 def _answer(proposal: Proposal, finding: Mapping[str, Any]) -> bool:
     rule, draft = str(finding["rule"]), proposal.draft(str(finding["table"]))
     if rule == "data.last_days":
         first = finding["figures"]["first"]
-        proposal.histories["as_of"] = Choice(first, "the days from here on look half loaded")
+        proposal.histories["as_of"] = Choice(first, _HALF_LOADED)
         return True
     if rule in _BORNE:
         return _bear(proposal, finding)

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from churnml.onboarding.definition import Churned
-from churnml.onboarding.draft import Choice, Draft, Question, Wishes
+from churnml.onboarding.draft import GIVEN, Choice, Draft, Question, Wishes
 from churnml.onboarding.passage import MISSING, Passage
 from churnml.timeline import DAY_US, us_to_iso
 
@@ -33,7 +33,7 @@ def clock_of(
 ) -> dict[str, Choice]:
     """Propose up to when rows count: to the end of the last day of the table of churn, never by today's date."""
     if wishes.as_of is not None:
-        return {"as_of": Choice(wishes.as_of, "as given")}
+        return {"as_of": Choice(wishes.as_of, GIVEN)}
     if churned.passage is not None:
         last, end = churned.passage.last_day, churned.table.column("end")
         cut = _day_of_extract(churned.passage, end) if end is not None else None

@@ -8,7 +8,11 @@ from dataclasses import dataclass, field
 from churnml.histories.contract import CsvDialect, Kind
 from churnml.onboarding.columns import Facts
 
-__all__ = ["Choice", "Draft", "Question", "Source", "Wishes"]
+__all__ = ["GIVEN", "Choice", "Draft", "Question", "Source", "Wishes"]
+
+
+GIVEN = "as given"
+"""Why of what the user said beforehand."""
 
 
 @dataclass(frozen=True)

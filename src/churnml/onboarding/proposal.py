@@ -10,14 +10,16 @@ from churnml.errors import ConfigError
 from churnml.onboarding.amounts import currency_of
 from churnml.onboarding.blocks import campaign_block, clv_block, features_block, snapshots_block, treatments_block
 from churnml.onboarding.clock import clock_of, zone_of
+from churnml.onboarding.day_or_month import settle_formats
 from churnml.onboarding.definition import Churned, churn_of
 from churnml.onboarding.draft import Choice, Draft, Question, Wishes
-from churnml.onboarding.labels import free_label, label_of, with_label
+from churnml.onboarding.labels import free_label, label_of, label_questions, leave_out_told, with_label
 from churnml.onboarding.names import is_chinese, is_german
 from churnml.onboarding.passage import Passage, pass_over
 from churnml.onboarding.render import render
 from churnml.onboarding.sources import sources_of
 from churnml.onboarding.tables import Ask, drafts_of
+from churnml.onboarding.written import with_cells
 
 __all__ = ["Proposal", "propose"]
 
@@ -70,8 +72,10 @@ def propose(folder: Path, files: Sequence[str], *, wishes: Wishes, ask: Ask, pla
     DataError
         If a file cannot be read.
     """
-    sources = sources_of(folder, files)
+    delivered, doubts = settle_formats(sources_of(folder, files), ask)
+    sources = [with_cells(source) for source in delivered]
     drafts, left_out, questions = drafts_of(sources, wishes, ask)
+    questions = [*doubts, *questions]
     passages = {d.name: _passage(folder, d) for d in drafts if d.kind in {"events", "spells"}}
     _note_blank_ids(drafts, passages)
     churned, asked = _churned(drafts, passages, wishes, ask)
@@ -139,4 +143,5 @@ def _churned(
         chosen = next((each for each in found if each.name == answer), chosen)
     if chosen.keys["definition"].value == "label":
         free_label(chosen.table, str(chosen.keys["label"].value))
+        questions += [*label_questions(chosen), *leave_out_told(chosen)]
     return chosen, questions

@@ -14,7 +14,6 @@ from churnml.onboarding.dialect import dialect_of
 from churnml.onboarding.draft import Source
 from churnml.onboarding.names import hints
 from churnml.onboarding.sample import sample_of
-from churnml.onboarding.written import with_cells
 
 __all__ = ["sources_of"]
 
@@ -54,7 +53,7 @@ def sources_of(folder: Path, files: Sequence[str]) -> list[Source]:
         stem = re.sub(r"[\W\d_]+", "", re.sub(r"\.(csv|parquet|gz)", "", file.lower()))
         groups.setdefault((stem, tuple(sorted(facts)), dialect), []).append((file, source))
     taken: set[str] = set()
-    return [with_cells(_joined([source for _, source in group], taken)) for group in groups.values()]
+    return [_joined([source for _, source in group], taken) for group in groups.values()]
 
 
 def _joined(group: Sequence[Source], taken: set[str]) -> Source:
