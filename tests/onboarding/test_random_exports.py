@@ -16,6 +16,7 @@ from churnml.onboarding.draft import Wishes
 from churnml.onboarding.proposal import Proposal, propose
 
 sys.path.insert(0, str(Path(__file__).parent))
+from contracts_maker import ContractsMaker
 from exports_maker import Export, Maker
 
 SEEDS = st.integers(0, 100_000)
@@ -26,7 +27,7 @@ def proposed(export: Export) -> Proposal:
     return propose(export.folder, files, wishes=Wishes(), ask=lambda question: question.options[0])
 
 
-@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(SEEDS)
 def test_the_roles_of_a_random_export_are_found(tmp_path_factory: pytest.TempPathFactory, seed: int) -> None:
     export = Maker(seed, tmp_path_factory.mktemp("export"), n_customers=80, days=400).make()
@@ -53,3 +54,27 @@ def test_what_is_proposed_loads_and_passes_the_check(seed: int, tmp_path: Path) 
     params = load_params(tmp_path / "params.yaml")
     assert params.churn.definition == "inactivity"
     assert {table.kind for table in params.histories.tables.values()} == {"customers", "events"}
+
+
+@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(SEEDS)
+def test_contracts_are_spells_whose_end_is_churn(tmp_path_factory: pytest.TempPathFactory, seed: int) -> None:
+    made = ContractsMaker(seed, tmp_path_factory.mktemp("export"))
+    found = propose(made.folder, [made.contracts()], wishes=Wishes(), ask=lambda question: question.options[0])
+    (draft,) = found.drafts
+    roles = ("id", "start", "end", "amount", "end_reason")
+    assert draft.kind == "spells"
+    assert {role: draft.column(role) for role in roles} == {role: made.names[role] for role in roles}
+    assert found.blocks["churn"]["definition"].value == "spell_end"
+    assert "2024-03-01" < found.histories["as_of"].value < "2024-05-02"
+
+
+@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(SEEDS)
+def test_a_label_is_found_whatever_its_words(tmp_path_factory: pytest.TempPathFactory, seed: int) -> None:
+    made = ContractsMaker(seed, tmp_path_factory.mktemp("export"))
+    found = propose(made.folder, [made.labelled()], wishes=Wishes(), ask=lambda question: question.options[0])
+    churn = found.blocks["churn"]
+    assert (churn["definition"].value, churn["label"].value) == ("label", made.names["label"])
+    assert found.drafts[0].column("id") == made.names["id"]
+    assert made.names["label"] not in found.drafts[0].used

@@ -125,7 +125,7 @@ def _score(source: Source, facts: Facts) -> float:
         is_other = bool(set(words) & {"type", "segment", "group", "status", "level", "last", "editor", "parent", "typ"})
         return 0.2 if is_level or is_other else 3.0 + ("id" in found) * 1.0 - ("row_key" in found) * 0.5
     if "customers_table" in hints(source.name) and is_unique and ("id" in found or words == ["key"]):
-        return 3.5 if "row_key" not in found else 1.0
+        return 2.6 if "row_key" not in found else 1.0
     if ("row_key" in found and "id" in found) or "phone" in found:
         return 0.3
     if "id" in found and not found & {"amount", "quantity", "unit_price", "time"}:
