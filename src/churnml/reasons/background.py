@@ -21,8 +21,8 @@ Texts = npt.NDArray[np.object_]
 
 def background_of(evidence: Evidence) -> Texts:
     """Return a plain fact about each row for a cause; an empty text where there is none to tell."""
-    texts = np.full(len(evidence.X), "", dtype=object)
-    if evidence.cause in _BACKGROUND and len(evidence.X):
+    texts = np.full(evidence.n_rows, "", dtype=object)
+    if evidence.cause in _BACKGROUND and evidence.n_rows:
         with np.errstate(invalid="ignore"):
             for found in _BACKGROUND[evidence.cause](evidence):
                 texts = np.where(texts == "", found, texts)

@@ -52,12 +52,20 @@ class Evidence:
     source : str
         Table the cause is seen in.
     cause : str
+    rows : ndarray of int, optional
+        Rows of X that are spoken of; None = all.
     """
 
     X: npt.NDArray[np.floating]
     places: Sequence[FeaturePlace]
     source: str
     cause: str
+    rows: npt.NDArray[np.intp] | None = None
+
+    @property
+    def n_rows(self) -> int:
+        """Return how many rows are spoken of."""
+        return len(self.X if self.rows is None else self.rows)
 
     def feature(self, measure: str, window: str = "") -> Floats:
         """Return one feature of the source; not-a-number where there is none of that name."""
@@ -90,27 +98,30 @@ class Evidence:
     def scores(self) -> Iterator[tuple[FeaturePlace, Floats]]:
         """Yield the latest answers of the source: features that end with ``_last``."""
         own = [(i, p) for i, p in self._own() if p.measure.endswith("_last") and not p.window]
-        return ((place, self.X[:, at].astype(np.float64)) for at, place in own)
+        return ((place, self._values(at)) for at, place in own)
 
     def _column(self, fits: Callable[[FeaturePlace], bool]) -> Floats:
         at = next((i for i, place in enumerate(self.places) if fits(place)), None)
-        return np.full(len(self.X), np.nan) if at is None else self.X[:, at].astype(np.float64)
+        return np.full(self.n_rows, np.nan) if at is None else self._values(at)
+
+    def _values(self, at: int) -> Floats:
+        return (self.X[:, at] if self.rows is None else self.X[self.rows, at]).astype(np.float64)
 
     def _own(self) -> list[tuple[int, FeaturePlace]]:
         return [(i, p) for i, p in enumerate(self.places) if (p.source, p.cause) == (self.source, self.cause)]
 
     def _columns(self, found: Sequence[int], fold: np.ufunc) -> Floats:
-        result = np.full(len(self.X), np.nan)
+        result = np.full(self.n_rows, np.nan)
         for number, at in enumerate(found):
-            values = self.X[:, at].astype(np.float64)
+            values = self._values(at)
             result = values if number == 0 else fold(result, values)
         return result
 
 
 def facts_of(evidence: Evidence) -> Texts:
     """Return what can be said of a cause, one text a row; an empty text where no figure bears it out."""
-    texts = np.full(len(evidence.X), "", dtype=object)
-    if evidence.cause in _FACTS and len(evidence.X):
+    texts = np.full(evidence.n_rows, "", dtype=object)
+    if evidence.cause in _FACTS and evidence.n_rows:
         with np.errstate(invalid="ignore", divide="ignore"):
             for found in _FACTS[evidence.cause](evidence):
                 texts = np.where(texts == "", found, texts)

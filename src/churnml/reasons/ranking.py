@@ -168,7 +168,7 @@ def _codes(
     best = np.full(len(rows), -np.inf)
     codes, is_proven = np.full(len(rows), "", dtype=object), np.zeros(len(rows), dtype=bool)
     for at, (_, source) in ((at, group) for at, group in enumerate(groups) if group[0] == cause):
-        evidence = Evidence(X[rows], places, source, cause)
+        evidence = Evidence(X, places, source, cause, rows)
         facts = facts_of(evidence)
         proven = facts != ""
         contributed = by_group[rows, at]
