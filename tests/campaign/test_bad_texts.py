@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import io
+import json
+import os
 import re
 import threading
 from dataclasses import replace
@@ -17,7 +19,7 @@ from payloads import PAYLOADS
 
 from churnml.campaign.lists import FileOptions, write_lists
 from churnml.errors import PrivacyError
-from churnml.storage import digest_file, read_json
+from churnml.storage import digest_bytes
 
 ODD = [
     "\U0001f468\u200d\U0001f469\u200d\U0001f467 Zo\u00eb",
@@ -109,25 +111,43 @@ def test_ep_06_payloads_stay_texts_in_the_page_s_source(tmp_path: Path) -> None:
     assert not [name for name, _ in seen.attributes if name.startswith("on") or name in {"href", "src"}]
 
 
-def test_fl_23_a_watcher_sees_only_whole_folders(tmp_path: Path) -> None:
-    """Whoever grabs the folder whenever its manifest appears finds every file that it names, as it names it."""
+def grabbed(folder: Path) -> dict[str, bytes] | None:
+    """Return the files of one and the same folder, held by its descriptor; None where it was not there as a whole."""
+    try:
+        held = os.open(folder, os.O_RDONLY)
+    except FileNotFoundError:
+        return None
+    try:
+        found = {}
+        for name in os.listdir(held):
+            with open(os.open(name, os.O_RDONLY, dir_fd=held), "rb") as stream:
+                found[name] = stream.read()
+        if os.stat(folder).st_ino != os.fstat(held).st_ino:
+            return None
+    except FileNotFoundError:  # it was replaced meanwhile, and is being removed
+        return None
+    finally:
+        os.close(held)
+    return found
+
+
+def test_fl_23_whatever_a_watcher_grabs_is_complete_and_as_its_manifest_says(tmp_path: Path) -> None:
     target, seen, stop = tmp_path / "spring", [], threading.Event()
 
     def watch() -> None:
         while not stop.is_set():
-            grabbed = [each for each in tmp_path.iterdir() if not each.name.startswith(".")]
-            seen.extend(each.name for each in grabbed if each.name != "spring")
+            seen.append(grabbed(target))
 
     watcher = threading.Thread(target=watch)
     watcher.start()
     try:
         for number in range(8):
-            write_lists(a_list(3, plan=replace(PLAN, seed=number)), target)
-            named = read_json(target / "manifest.json")["files"]
-            assert {name: facts["sha256"] for name, facts in named.items()} == {
-                each.name: digest_file(each) for each in target.iterdir() if each.name != "manifest.json"
-            }
+            write_lists(a_list(3, plan=replace(PLAN, policy_version=str(number))), target)
     finally:
         stop.set()
         watcher.join()
-    assert seen == []
+    whole = {files["manifest.json"]: files for files in seen if files is not None}
+    assert len(whole) > 1
+    for manifest, files in whole.items():
+        named = {name: facts["sha256"] for name, facts in json.loads(manifest)["files"].items()}
+        assert {name: digest_bytes(data) for name, data in files.items() if name != "manifest.json"} == named

@@ -301,9 +301,10 @@
       this.underOf(column.name).forEach((under) => {
         if (!this.text(under, row)) return;
         const line = element("div", { class: under.kind === "text" ? "under" : "under whole", title: under.head[this.language] });
-        if (LABELLED.has(under.kind)) line.append(`${this.plain(under)}: `);
+        const measures = under.kind === "percent" && column.kind === "text";
+        if (LABELLED.has(under.kind) || (under.kind === "percent" && !measures)) line.append(`${this.plain(under)}: `);
         line.append(this.value(under, row));
-        if (under.kind === "percent") line.append(this.meter(under.values[row]));
+        if (measures) line.append(this.meter(under.values[row]));
         cell.append(line);
       });
       return cell;
