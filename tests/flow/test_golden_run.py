@@ -25,7 +25,8 @@ pytestmark = pytest.mark.filterwarnings("ignore:The line search algorithm did no
 AS_OF = pa.scalar(datetime(2024, 6, 30, tzinfo=UTC), pa.timestamp("us", tz="UTC"))
 COLUMNS = [
     *("customer_id", "as_of", "p_churn", "p_churn_30d", "p_churn_90d", "p_churn_180d", "p_churn_365d"),
-    *("expected_days", "contact_by", "clv", "clv_low", "clv_high", "value_at_risk", "value_tier", "risk_band"),
+    *("expected_days", "contact_by", "p_leave", "clv", "clv_low", "clv_high", "value_at_risk", "value_at_stake"),
+    *("value_tier", "risk_band"),
     *("reason_1", "reason_2", "reason_3", "model_version"),
 ]
 

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from churnml.campaign.decisions import Ranking
+from churnml.campaign.gain import Estimate, expected_gains
 from churnml.campaign.people import People
 from churnml.campaign.plan import ActionPlan, CampaignPlan
 
@@ -51,11 +52,29 @@ def action_gains(people: People, plan: CampaignPlan) -> Gains:
     ranking: Ranking = "expected_gain" if known.any() else "probability"
     effect = np.column_stack([_effect(action, people.segment) for action in plan.choices])
     spends = np.column_stack([_spends(action, people.clv) for action in plan.choices])
-    stake = (people.p_churn * people.clv)[:, None]
-    gain = stake * effect - spends
-    low, high = (stake * _bound(plan, effect, end) - spends for end in ("low", "high"))
-    worth = gain if ranking == "expected_gain" else people.p_churn[:, None] * effect
-    return Gains(worth, gain, np.minimum(low, gain), np.maximum(high, gain), spends, effect, ranking)
+    of_value, of_effect = _ends_of_value(people), [_bound(plan, effect, end) for end in ("low", "high")]
+    found = expected_gains(
+        Estimate(people.p_leave),
+        Estimate(people.lost, *of_value),
+        Estimate(effect, *of_effect),
+        cost=spends,
+    )
+    is_known = ~(np.isnan(of_effect[0]) & np.isnan(of_effect[1]) & np.isnan(of_value[0])[:, None])
+    low, high = (np.where(is_known, end, np.nan) for end in (found.low, found.high))
+    worth = found.expected if ranking == "expected_gain" else people.p_leave[:, None] * effect
+    return Gains(worth, found.expected, low, high, spends, effect, ranking)
+
+
+def _ends_of_value(people: People) -> tuple[Floats, Floats]:
+    """Return what is lost at both ends of the interval of the value, as far off in proportion; NaN = not told."""
+    unknown, told = np.full(len(people.clv), np.nan), people.scores.column_names
+    if "clv_low" not in told or "clv_high" not in told:
+        return unknown, unknown
+    low, high = (
+        pc.fill_null(people.scores[name].cast(pa.float64()), np.nan).to_numpy() for name in ("clv_low", "clv_high")
+    )
+    ratio = np.divide(people.lost, people.clv, out=np.full(len(people.clv), np.nan), where=people.clv > 0)
+    return np.maximum(low, 0.0) * ratio, np.maximum(high, 0.0) * ratio
 
 
 def _effect(action: ActionPlan, segment: pa.Array) -> Floats:

@@ -40,8 +40,12 @@ class People:
         As given, in order.
     p_churn, clv : ndarray
         NaN = not at risk, or not known.
+    p_leave : ndarray
+        Probability of leaving that can still be prevented: ``p_churn`` where the scores tell no other.
     at_stake : ndarray
         Value at risk; NaN = not known.
+    lost : ndarray
+        What is lost with a customer who leaves, in money: ``clv`` where the scores tell no other.
     is_scored : ndarray of bool
         False for whom the scores leave out on purpose.
     tier, segment, cause, strata : Array of string
@@ -61,7 +65,9 @@ class People:
     scores: pa.Table
     p_churn: Floats
     clv: Floats
+    p_leave: Floats
     at_stake: Floats
+    lost: Floats
     is_scored: npt.NDArray[np.bool_]
     tier: pa.Array
     segment: pa.Array
@@ -95,6 +101,8 @@ def people_of(
     segment = _given(known, plan.segment, none) if plan.segment else none
     columns = {name: scores[name] for name in scores.column_names} | {"value_tier": tier, "risk_band": bands}
     columns["value_at_risk"] = _given(scores, "value_at_risk", pa.array(p_churn * clv, mask=np.isnan(p_churn * clv)))
+    p_leave = np.where(np.isnan(p_churn), np.nan, _floats(_given(scores, "p_leave", pa.array(p_churn))))
+    saved = _floats(_given(scores, "value_at_stake", pa.array(p_leave * clv)))
     return People(
         ids=ids,
         as_of_us=as_of_us,
@@ -103,6 +111,8 @@ def people_of(
         scores=scores,
         p_churn=p_churn,
         clv=clv,
+        p_leave=p_leave,
+        lost=np.divide(saved, p_leave, out=np.maximum(clv, 0.0), where=p_leave > 0),
         at_stake=_floats(columns["value_at_risk"]),
         is_scored=pc.is_valid(bands).to_numpy(zero_copy_only=False),
         tier=tier,

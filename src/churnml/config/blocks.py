@@ -62,6 +62,10 @@ class Churn(Block):
         default=180,
         description="At risk is who had an event in so many days, 1 to 3650; null = everyone who ever had one.",
     )
+    signs_of_life: Texts = Field(
+        default=(),
+        description="inactivity: events tables whose rows show that a customer is there; empty = all but treatments.",
+    )
     grace_days: DaysFromZero = Field(
         default=0,
         description="spell_end: renewed within so many days, or on the day of the end, is not churned, 0 to 3650.",

@@ -151,6 +151,10 @@ def _churn_problems(churn: Churn, histories: Histories) -> Iterator[Problem]:
     if problem is not None:
         yield problem
     table = histories.tables.get(churn.table)
+    for number, name in enumerate(churn.signs_of_life):
+        if not isinstance(histories.tables.get(name), EventsTable):
+            near = did_you_mean(name, list(histories.tables))
+            yield Problem(("churn", "signs_of_life", number), "no events table of that name", "config.table", near)
     if churn.definition == "event":
         yield from _event_problems(churn, table if isinstance(table, EventsTable) else None)
     elif churn.definition == "label":

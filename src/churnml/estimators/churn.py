@@ -21,6 +21,7 @@ from churnml.estimators.carry import Carry
 from churnml.estimators.hazard import HazardModel
 from churnml.estimators.held_out import churn_splits, has_both_classes
 from churnml.estimators.inputs import labels_to_learn, matrix_to_learn, matrix_to_predict, weights_to_learn
+from churnml.estimators.leaving import LeavingModel
 from churnml.estimators.linear import LogisticPart, fit_logistic
 from churnml.estimators.merged import merged
 from churnml.estimators.partner import HazardPartner
@@ -29,7 +30,7 @@ from churnml.estimators.trees import MAIN_PART, churn_settings, fit_trees, tree_
 __all__ = ["MIN_ROWS_OF_RARER_CLASS", "ChurnClassifier", "check_labels"]
 
 MIN_ROWS_OF_RARER_CLASS = 20
-_LOGISTIC, _HAZARD = "logistic", "hazard"
+_LOGISTIC, _HAZARD, _LEAVING = "logistic", "hazard", "leaving"
 _MAX_HAZARD_COLUMNS = 60
 _PRIOR_OTHER = 0.2
 """Weight of the logistic part beforehand, and of the hazard; the kinds of trees share the rest."""
@@ -71,6 +72,8 @@ class ChurnClassifier(ClassifierMixin, BaseEstimator):
         None where it has no weight.
     hazard_ : HazardModel or None
         When the event comes; it may be there without a weight.
+    leaving_ : LeavingModel or None
+        What of the churn can still be prevented; None until it is set.
     weights_ : dict of str to float
         Weight of each part.
     calibrator_ : PlattCalibrator
@@ -177,6 +180,7 @@ class ChurnClassifier(ClassifierMixin, BaseEstimator):
         self._join(parts, logistic)
         self._calibrate(X, truth, scores @ found, checked, valid)
         self.carry_ = Carry()
+        self.leaving_: LeavingModel | None = None
         return self
 
     def _without_hazard(self) -> None:
@@ -295,7 +299,12 @@ class ChurnClassifier(ClassifierMixin, BaseEstimator):
 
     def boosters(self) -> dict[str, lgb.Booster]:
         """Return every booster by the name of its part, the main one first."""
-        return {boosting.MAIN: self.booster_} | ({_HAZARD: self.hazard_.booster_} if self.hazard_ else {})
+        found = {boosting.MAIN: self.booster_}
+        if self.hazard_ is not None:
+            found[_HAZARD] = self.hazard_.booster_
+        if self.leaving_ is not None:
+            found[_LEAVING] = self.leaving_.booster
+        return found
 
     def state(self) -> dict[str, Any]:
         """Return what stands beside the trees, as plain values.
@@ -313,6 +322,7 @@ class ChurnClassifier(ClassifierMixin, BaseEstimator):
             "weights": self.weights_,
             "logistic": None if self.logistic_ is None else self.logistic_.state(),
             "hazard": None if self.hazard_ is None else self.hazard_.state(),
+            "leaving": None if self.leaving_ is None else self.leaving_.state(),
         }
 
     @classmethod
@@ -327,6 +337,8 @@ class ChurnClassifier(ClassifierMixin, BaseEstimator):
         model.logistic_ = None if state["logistic"] is None else LogisticPart.from_state(state["logistic"])
         hazard = state["hazard"]
         model.hazard_ = hazard and HazardModel.from_state(boosters[_HAZARD], hazard, threads=threads)
+        leaving = state.get("leaving")
+        model.leaving_ = leaving and LeavingModel(boosters[_LEAVING], PlattCalibrator(**leaving), threads)
         return model
 
 

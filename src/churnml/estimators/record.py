@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Container
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -96,14 +97,16 @@ class _ChurnState(BaseModel):
     weights: dict[str, Annotated[float, Field(ge=0)]]
     logistic: _Logistic | None
     hazard: _Hazard | None
+    leaving: _Calibrator | None = None
 
-    def check(self, *, n_features: int, has_hazard_trees: bool) -> None:
+    def check(self, *, n_features: int, trees: Container[str]) -> None:
         """Refuse parts that do not fit each other: a weight without its part, or a part of other features."""
         for name, part in (("logistic", self.logistic), ("hazard", self.hazard)):
             if part is None and self.weights.get(name):
                 raise ValueError("weights")
-        if has_hazard_trees != (self.hazard is not None):
-            raise ValueError("hazard")
+        for name, held in (("hazard", self.hazard), ("leaving", self.leaving)):
+            if (f"model.{name}.txt" in trees) != (held is not None):
+                raise ValueError(name)
         if self.hazard and self.hazard.n_features != n_features:
             raise ValueError("hazard")
         if self.logistic and not self.logistic.columns.matrix_columns <= set(range(n_features)):
@@ -181,7 +184,7 @@ class ModelRecord(BaseModel):
             raise ValueError("texts")
         state = (_ChurnState if self.kind == "churn" else _ValueState).model_validate_json(json.dumps(self.state))
         if isinstance(state, _ChurnState):
-            state.check(n_features=len(self.features), has_hazard_trees="model.hazard.txt" in self.texts)
+            state.check(n_features=len(self.features), trees=self.texts)
         return self
 
     @staticmethod

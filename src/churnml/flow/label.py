@@ -14,7 +14,14 @@ from churnml.config import Params
 from churnml.engines.local import map_buckets
 from churnml.errors import DataError
 from churnml.flow.buckets import bucket_path
-from churnml.flow.roles import churn_definition, churn_window, is_value_carried, treatment_log, value_definition
+from churnml.flow.roles import (
+    churn_definition,
+    churn_window,
+    is_value_carried,
+    signs_of_life,
+    treatment_log,
+    value_definition,
+)
 from churnml.flow.spine import read_plan
 from churnml.flow.treatments import check_treatments_known
 from churnml.histories.bucket import Bucket
@@ -22,6 +29,7 @@ from churnml.histories.store import History
 from churnml.labels.churn import CENSORED, churn_labels, static_labels
 from churnml.labels.duration import duration_labels
 from churnml.labels.holes import first_hole, touches_hole
+from churnml.labels.leaving import leaving_labels
 from churnml.labels.treatments import first_treatment, treated_within
 from churnml.labels.value import ValueDefinition, value_labels
 from churnml.parquet import read_parquet, write_parquet
@@ -155,7 +163,26 @@ class _Outcome:
             "observed_days": pa.array(found.observed_days, from_pandas=True),
             "is_competing": pa.array(found.is_competing),
         }
+        if definition.kind == "inactivity":
+            left = self.leaving()
+            columns["has_left"] = pa.array(left, pa.int8(), mask=left < 0)
         return pa.table({name: self.table[name] for name in self.table.column_names} | columns)
+
+    def leaving(self) -> Int8s:
+        """Return 1 who was there and left within the horizon, 0 who did not, -1 where it is not known."""
+        window, tables = churn_window(self.params, self.plan), signs_of_life(self.params)
+        left = leaving_labels(
+            self.bucket,
+            tables,
+            self.customer,
+            self.dates,
+            horizon_us=window.horizon_us,
+            settled_until=self.plan.settled_until,
+        )
+        left[self._treated("churn", window.horizon_us)] = CENSORED
+        for table in tables:
+            left[self._in_hole(table, 0, 2 * window.horizon_us)] = CENSORED
+        return left
 
     def value(self) -> _Values:
         """Return the values that are settled."""

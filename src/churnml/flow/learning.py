@@ -13,6 +13,8 @@ import pyarrow.compute as pc
 from churnml.config import EventsTable, Params
 from churnml.errors import DataError
 from churnml.estimators.durations import Durations
+from churnml.estimators.leaving import LeavingModel
+from churnml.estimators.matrix import FeatureSpec, to_matrix
 from churnml.evaluation.folds import Fold
 from churnml.evaluation.hazard_rows import HazardRows
 from churnml.features.build import KEYS
@@ -32,7 +34,7 @@ from churnml.snapshots.splits import (
 )
 from churnml.timeline import DAY_US
 
-__all__ = ["LearnableRows", "LearningTask", "churn_folds", "churn_task", "hazard_rows", "value_task"]
+__all__ = ["LearnableRows", "LearningTask", "churn_folds", "churn_task", "hazard_rows", "leaving_model", "value_task"]
 
 Floats = npt.NDArray[np.float64]
 Int64s = npt.NDArray[np.int64]
@@ -202,6 +204,37 @@ def hazard_rows(params: Params, plan: SnapshotPlan, *, features: Path, labels: P
             "max_rows": _MAX_HAZARD_ROWS,
             "is_return": params.churn.definition == "inactivity",
         },
+    )
+
+
+def leaving_model(
+    params: Params, plan: SnapshotPlan, spec: FeatureSpec, *, features: Path, labels: Path
+) -> LeavingModel | None:
+    """Return what foretells the leaving that can be prevented; None where churn is leaving itself, or too few left.
+
+    Parameters
+    ----------
+    params : Params
+    plan : SnapshotPlan
+    spec : FeatureSpec
+        Of the churn model: both see the same columns.
+    features, labels : Path
+    """
+    if params.churn.definition != "inactivity" or plan.anchors_us:
+        return None
+    try:
+        rows = _learnable(features, labels / "duration", "has_left", max_rows=params.train.max_rows)
+    except DataError as error:
+        if error.rule != "data.no_rows":
+            raise
+        return None
+    return LeavingModel.fitted(
+        to_matrix(rows.table, spec),
+        rows.y,
+        customers=rows.customers,
+        categorical=spec.categorical,
+        seed=params.train.seed,
+        threads=params.train.threads,
     )
 
 

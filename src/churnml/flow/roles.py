@@ -16,6 +16,7 @@ __all__ = [
     "churn_window",
     "is_value_carried",
     "purchases_table",
+    "signs_of_life",
     "treatment_log",
     "value_definition",
     "value_purchases",
@@ -63,6 +64,15 @@ def treatment_log(params: Params, outcome: str) -> TreatmentLog | None:
     if treatments is None or treatments.ignore or treatments.mode == "keep" or outcome not in treatments.outcomes:
         return None
     return TreatmentLog(treatments.table or "", treatments.column or "", treatments.treated, treatments.control)
+
+
+def signs_of_life(params: Params) -> list[str]:
+    """Return the events tables whose rows say that a customer is still there: those named, else all but treatments."""
+    if params.churn.signs_of_life:
+        return list(params.churn.signs_of_life)
+    contacts = params.treatments.table if params.treatments else None
+    tables = params.histories.tables.items()
+    return [name for name, table in tables if isinstance(table, EventsTable) and name != contacts]
 
 
 def value_purchases(params: Params) -> str:

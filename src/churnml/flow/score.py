@@ -19,6 +19,7 @@ from churnml.estimators.matrix import to_matrix
 from churnml.flow.buckets import observed_at, read_buckets
 from churnml.flow.predictions import read_predictions
 from churnml.flow.risks import RISKS, risk_columns
+from churnml.flow.stake import stake_columns
 from churnml.flow.staying import staying_curves
 from churnml.flow.worth import customer_worth
 from churnml.histories.bucket import Bucket
@@ -34,10 +35,12 @@ SCORES = (
     "as_of",
     "p_churn",
     *RISKS,
+    "p_leave",
     "clv",
     "clv_low",
     "clv_high",
     "value_at_risk",
+    "value_at_stake",
     "value_tier",
     "risk_band",
     "reason_1",
@@ -120,6 +123,7 @@ def score(params: Params, history: History, models: Models, *, features: Path, b
     horizon = {"horizon_days": float(params.churn.horizon_days), "lead_days": float(params.churn.lead_days)}
     scored |= risk_columns(classifier, matrix, p_churn, **horizon, as_of=history.as_of)
     scored |= {"clv": worth.value, "clv_low": worth.low, "clv_high": worth.high}
+    scored |= stake_columns(params, classifier, matrix, scored)
     scored |= {name: reasons[name] for name in reasons.column_names}
     return _with_everybody(pa.table(scored), history, params, models.version)
 
@@ -152,7 +156,7 @@ def _with_everybody(scored: pa.Table, history: History, params: Params, version:
     p_churn, clv = (pc.fill_null(full[name], np.nan).to_numpy() for name in ("p_churn", "clv"))
     columns = {
         name: _nullable(full[name])
-        for name in ("p_churn", *RISKS, "clv", "clv_low", "clv_high")
+        for name in ("p_churn", *RISKS, "p_leave", "clv", "clv_low", "clv_high", "value_at_stake")
         if name != "contact_by"
     }
     columns |= {
