@@ -84,8 +84,8 @@ def fit_returns(cases: pa.Table, y: Floats, dates: Int64s, *, reach_us: int, see
     """Choose on later dates, by what was settled by each, between two rules; then fit the better one on all dates.
 
     The rules: the share by the time since the loss, and a logistic regression on all figures. They are checked on the
-    newest three dates that have settled ones before them; the level of the better one is moved by what the check says.
-    Where there is no such date, or too few came back, the share by time is used, unchecked.
+    newest three dates that have settled ones before them, each with its level moved by what these say; so is the level
+    of the better one. Where there is no such date, or too few came back, the share by time is used, unchecked.
 
     Parameters
     ----------
@@ -118,9 +118,10 @@ def fit_returns(cases: pa.Table, y: Floats, dates: Int64s, *, reach_us: int, see
     if check is None:
         facts["rule"] = "rate_by_silence"
         return ReturnModel(facts["rule"], _fit(facts["rule"], cases, y, seed=seed), 0.0, facts)
-    losses = {kind: _log_loss(check.y, p) for kind, p in check.p.items()}
+    shifts = {kind: fit_level(logit(p), check.y) for kind, p in check.p.items()}
+    losses = {kind: _log_loss(check.y, sigmoid(logit(p) + shifts[kind])) for kind, p in check.p.items()}
     kind = min(losses, key=lambda name: losses[name])
-    shift = fit_level(logit(check.p[kind]), check.y)
+    shift = shifts[kind]
     facts["rule"], facts["check"] = (
         kind,
         {

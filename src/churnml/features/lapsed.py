@@ -39,8 +39,9 @@ def lapsed_figures(
     -------
     pyarrow.Table
         ``gone_days`` since the loss, ``silent_days`` since the customer was last there; per table of events and spells
-        the number of rows, their span, the mean pause, days since the last, and rows of the last ninety days (events);
-        the mean amount; the silence in pauses; and the categories of the customers table.
+        the mean pause between rows, days since the last, the silence in pauses, the mean amount, and rows of the last
+        ninety days (events); and the categories of the customers table. Nothing that grows with the length of the
+        history alone, as a number of all rows does: later dates would look like other customers.
     """
     columns: dict[str, Floats | pa.Array] = {
         "gone_days": (dates - since) / DAY_US,
@@ -76,8 +77,6 @@ def _of_table(bucket: Bucket, info: TableInfo, customer: Int64s, dates: Int64s) 
         pause = np.where(n > 1, span / (n - 1), np.nan)
         since = np.where(n > 0, (dates - sums[_LAST]) / DAY_US, np.nan)
         found = {
-            f"{name}_n": n,
-            f"{name}_span_days": span,
             f"{name}_pause_days": pause,
             f"{name}_since_days": since,
             f"{name}_silence_in_pauses": np.where(pause > 0, since / pause, np.nan),
