@@ -11,14 +11,20 @@ from typing import Any
 
 import lightgbm as lgb
 import numpy as np
+import pyarrow as pa
 
 from churnml.campaign.allocate import Limit, allocate
 from churnml.config import Params
 from churnml.estimators.shapley import TreeExplainer
 from churnml.flow.featurize import featurize
 from churnml.flow.label import label
+from churnml.flow.loyal_alarm import make_loyal_alarm
+from churnml.flow.plan import campaign_plan
 from churnml.flow.raw import prepare_histories
 from churnml.flow.spine import make_spine
+from churnml.flow.winback import make_winback
+from churnml.histories.bucket import Bucket
+from churnml.histories.store import History
 from churnml.metrics import concordance_score
 from churnml.simulation import simulate
 
@@ -95,6 +101,7 @@ def compile_all() -> None:
             )
             make_spine(history, params, here / "spine")
             label(history, params, here / "spine", here / "labels")
+            _lists(params, history, here / "labels")
             if not number:
                 featurize(history, params, here / "spine", here / "features", root=root)
     allocate(np.ones((2, 1)), [Limit("one", 1.0, np.ones(1))])
@@ -106,6 +113,17 @@ def _explain() -> None:
     X = np.arange(100, dtype=np.float32)[:, None]
     settings = {"verbose": -1, "num_threads": 1, "num_leaves": 3, "min_data_in_leaf": 5}
     TreeExplainer.of(lgb.train(settings, lgb.Dataset(X, X[:, 0]), num_boost_round=1))(X)
+
+
+def _lists(params: Params, history: History, labels: Path) -> None:
+    """Run what the lists beside the retention list compute."""
+    known = pa.concat_arrays([Bucket(history, number).customers for number in range(history.n_buckets)])
+    n = len(known)
+    texts = ("risk_band", "reason_1", "reason_2", "reason_3", "model_version")
+    numbers = {name: pa.array(np.ones(n)) for name in ("p_churn", "clv", "value_at_risk")}
+    scores = pa.table({"customer_id": known, **numbers, **{name: pa.array([""] * n) for name in texts}})
+    make_winback(params, history, scores, None, plan=campaign_plan(params), labels=labels)
+    make_loyal_alarm(params, history, scores, None, plan=campaign_plan(params), labels=labels)
 
 
 if __name__ == "__main__":
