@@ -116,13 +116,14 @@ def init(
         from churnml.flow.start import start
         from churnml.onboarding.draft import Wishes
         from churnml.onboarding.questions import answers, open_lines
-        from churnml.workspace import start_workspace
+        from churnml.workspace import refuse_others, start_workspace
 
         is_asked = not yes and sys.stdin.isatty() and sys.stdout.isatty()
-        start_workspace(workspace)
+        refuse_others(workspace)
         wishes = Wishes(id_column, label, as_of, currency, timezone, margin)
         ask = answers(_choose if is_asked else None)
         proposal, problem = start(files, root=workspace, wishes=wishes, ask=ask, force=force)
+        start_workspace(workspace)
         for line in open_lines(proposal, answered=ask.answered):
             _say(line)
         if problem is not None:

@@ -14,7 +14,15 @@ import yaml
 from churnml.errors import ConfigError, DataError, did_you_mean
 from churnml.storage import as_fault, read_json
 
-__all__ = ["TARGETS", "home_of_pipeline", "make_workspace", "require_folder", "run_pipeline", "start_workspace"]
+__all__ = [
+    "TARGETS",
+    "home_of_pipeline",
+    "make_workspace",
+    "refuse_others",
+    "require_folder",
+    "run_pipeline",
+    "start_workspace",
+]
 
 TARGETS = ("evaluate", "campaign")
 """The last stages: everything they need runs before them, and the simulated company only where it is read."""
@@ -183,18 +191,15 @@ def home_of_pipeline() -> Path:
     return repository if (repository / "dvc.yaml").is_file() else Path(__file__).resolve().parent / _CARRIED
 
 
-def start_workspace(root: Path) -> None:
-    """Put the pipeline into a folder that has its ``params.yaml`` and files; the repository itself has it already.
+def refuse_others(root: Path) -> None:
+    """Refuse a folder in which something of somebody else has the name of a part of the pipeline.
 
     Raises
     ------
     ConfigError
-        If something of somebody else has the name of a part of it.
-    EnvironmentFault
-        If the folder cannot be written.
+        Naming it.
     """
-    home = home_of_pipeline()
-    if root.resolve() == home:
+    if root.resolve() == home_of_pipeline():
         return
     is_ours = (root / "pipelines" / "configure.py").is_file() and (root / "src" / "churnml").is_dir()
     taken = [part for part in _PARTS if (root / part).exists()]
@@ -205,6 +210,22 @@ def start_workspace(root: Path) -> None:
             file=taken[0],
             next_step="Work in an empty folder: churnml init FILES --workspace FOLDER.",
         )
+
+
+def start_workspace(root: Path) -> None:
+    """Put the pipeline into a folder; the repository itself has it already.
+
+    Raises
+    ------
+    ConfigError
+        If something of somebody else is in the way.
+    EnvironmentFault
+        If the folder cannot be written.
+    """
+    refuse_others(root)
+    home = home_of_pipeline()
+    if root.resolve() == home:
+        return
     with as_fault(root):
         root.mkdir(parents=True, exist_ok=True)
         _copy_parts(root, home)

@@ -271,3 +271,27 @@ def test_days_that_look_half_loaded_are_no_part_of_the_history(tmp_path: Path) -
         ask=first,
     )
     assert load_params(tmp_path / "params.yaml").histories.as_of == days[-1].isoformat()
+
+
+def test_another_file_of_the_same_name_is_not_overwritten(tmp_path: Path) -> None:
+    raw = tmp_path / "data" / "raw"
+    raw.mkdir(parents=True)
+    (raw / "orders.csv").write_text("mine", encoding="utf-8")
+    files = given(tmp_path / "in", orders=orders())
+    with pytest.raises(DataError, match="another file of this name"):
+        start(files, root=tmp_path, wishes=Wishes(), ask=first)
+    assert (raw / "orders.csv").read_text(encoding="utf-8") == "mine"
+
+
+def test_two_files_of_one_name_are_refused(tmp_path: Path) -> None:
+    one, two = given(tmp_path / "a", orders=orders()), given(tmp_path / "b", orders=orders())
+    with pytest.raises(DataError, match="two files have this name"):
+        start([*one, *two], root=tmp_path, wishes=Wishes(), ask=first)
+
+
+def test_yearly_files_of_one_export_are_one_table(tmp_path: Path) -> None:
+    head, *rows = orders()
+    files = given(tmp_path / "in", orders_2022=[head, *rows[:200]], orders_2023=[head, *rows[200:]])
+    start(files, root=tmp_path, wishes=Wishes(), ask=first)
+    tables = load_params(tmp_path / "params.yaml").histories.tables
+    assert tables["orders"].file == ("orders_2022.csv", "orders_2023.csv")

@@ -68,7 +68,7 @@ def start(
             file=target.name,
             next_step="Work in an empty folder, or replace it with --force.",
         )
-    names = bring(expand(files), root / RAW)
+    names = bring(expand(files), root / RAW, replace=force)
     proposal = propose(root / RAW, names, wishes=wishes, ask=ask, place=RAW)
     problem = _hold_against_data(proposal, root)
     write_bytes(proposal.text().encode(), target)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from churnml.errors import ConfigError, DataError
 from churnml.histories.contract import is_table_file
-from churnml.storage import as_fault, new_file
+from churnml.storage import as_fault, digest_file, new_file
 
 __all__ = ["bring", "expand"]
 
@@ -50,8 +50,15 @@ def expand(named: Sequence[Path]) -> list[Path]:
     return list(dict.fromkeys(found))
 
 
-def bring(paths: Sequence[Path], folder: Path) -> list[str]:
+def bring(paths: Sequence[Path], folder: Path, *, replace: bool = False) -> list[str]:
     """Copy files into a folder, private and each whole or not at all; what lies there already stays.
+
+    Parameters
+    ----------
+    paths : sequence of Path
+    folder : Path
+    replace : bool, optional
+        Take the place of other files of the same names.
 
     Returns
     -------
@@ -61,7 +68,7 @@ def bring(paths: Sequence[Path], folder: Path) -> list[str]:
     Raises
     ------
     DataError
-        If two different files have one name.
+        If two different files have one name, or another one of that name lies there.
     EnvironmentFault
         If they cannot be written.
     """
@@ -77,6 +84,13 @@ def bring(paths: Sequence[Path], folder: Path) -> list[str]:
         target = folder / name
         if path.resolve() == target.resolve():
             continue
+        if target.exists() and not replace and digest_file(target) != digest_file(path):
+            raise DataError(
+                "another file of this name lies in the folder already",
+                rule="data.file_twice",
+                file=name,
+                next_step="Remove or rename one, or replace it with --force.",
+            )
         with new_file(target) as temp:
             shutil.copyfile(path, temp)
             stat = path.stat()
