@@ -295,3 +295,11 @@ def test_yearly_files_of_one_export_are_one_table(tmp_path: Path) -> None:
     start(files, root=tmp_path, wishes=Wishes(), ask=first)
     tables = load_params(tmp_path / "params.yaml").histories.tables
     assert tables["orders"].file == ("orders_2022.csv", "orders_2023.csv")
+
+
+def test_the_length_of_an_account_is_no_customer(tmp_path: Path) -> None:
+    rows = [f"{at % 90},{at + 4_150_000},{at % 7},{'T' if at % 6 == 0 else 'F'}" for at in range(300)]
+    files = given(tmp_path / "in", customers=["accountlength,phonenumber,calls,churn", *rows])
+    start(files, root=tmp_path, wishes=Wishes(as_of="2024-01-01"), ask=first)
+    table = load_params(tmp_path / "params.yaml").histories.tables["customers"]
+    assert (table.id, table.numbers) == ("phonenumber", ("accountlength", "calls"))

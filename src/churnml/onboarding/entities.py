@@ -11,13 +11,14 @@ import pyarrow.compute as pc
 
 from churnml.onboarding.columns import Facts
 from churnml.onboarding.draft import Choice, Question, Source
-from churnml.onboarding.names import hints, words_of
+from churnml.onboarding.names import beside, hints, words_of
 
 __all__ = ["choose_ids", "is_id_like", "overlap"]
 
 _MOST_IDS = 100_000
 _CLOSE = 0.4
 _SURE = 2.5
+_SHORT = 3
 _LEAST_SHARED = 0.3
 
 
@@ -123,6 +124,9 @@ def _score(source: Source, facts: Facts) -> float:
     if "customer" in found:
         is_level = facts.n_distinct < 50 and facts.repeats > 20 and source.n_rows > 1000
         is_other = bool(set(words) & {"type", "segment", "group", "status", "level", "last", "editor", "parent", "typ"})
+        is_something_of_theirs = "id" not in found and len(beside(facts.name, "customer")) > _SHORT
+        if is_something_of_theirs:  # the length of an account, the age of a customer
+            return 0.2 if facts.kind == "number" else 1.5
         return 0.2 if is_level or is_other else 3.0 + ("id" in found) * 1.0 - ("row_key" in found) * 0.5
     if "customers_table" in hints(source.name) and is_unique and ("id" in found or words == ["key"]):
         return 2.6 if "row_key" not in found else 1.0

@@ -9,7 +9,7 @@ from functools import cache
 from importlib import resources
 from typing import Any
 
-__all__ = ["cell_words", "hints", "is_chinese", "is_german", "words_of"]
+__all__ = ["beside", "cell_words", "hints", "is_chinese", "is_german", "words_of"]
 
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _GERMAN = re.compile(r"[äöüß]|datum|kunde|betrag|umsatz|nummer|menge|preis|bestell|vertrag|beginn|anzahl")
@@ -71,6 +71,20 @@ def hints(name: str) -> frozenset[str]:
     # A number of something is a quantity, and no number that names something.
     is_count = _COUNT.match(" ".join(words)) is not None
     return (found - {"id", "row_key", "customer"}) | {"quantity"} if is_count else found
+
+
+def beside(name: str, hint: str) -> str:
+    """Return what a name says beside a hint, the shortest way to see it.
+
+    Examples
+    --------
+    >>> beside("Account Length", "customer"), beside("ClientNum", "customer")
+    ('length', 'num')
+    """
+    words, (alone, parts) = words_of(name), _vocabulary()[hint]
+    whole = "".join(words)
+    rests = ["".join(w for w in words if w not in alone), *(whole.replace(part, "") for part in parts)]
+    return min(rests, key=len)
 
 
 def _has_part(words: list[str], whole: str, part: str) -> bool:
