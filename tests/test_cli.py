@@ -13,6 +13,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 import yaml
+from crm_rows import crm_rows, export
 from small_company import PROJECT, small_params, write_params
 
 from churnml import __version__, cli, tracking, workspace
@@ -39,6 +40,22 @@ def churnml(*words: str, folder: Path) -> int:
 
 def error_of(folder: Path) -> dict[str, object]:
     return json.loads((folder / ERROR_FILE).read_text())
+
+
+def test_receipts_end_with_the_code_of_what_they_say(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    export(tmp_path / "data" / "lists" / "retention", "salesforce", crm_rows(2))
+    first, second = crm_rows(2)["crm_id"].to_pylist()
+    for rows, code in ((f"{first},true\n{second},false\n", 0), ("9,true\n", 6), ("x\n", 3)):
+        (tmp_path / "said.csv").write_text(f"ID,SUCCESS\n{rows}", "utf-8")
+        assert churnml("receipt", "said.csv", folder=tmp_path) == code
+    assert "Sent 2 = accepted 1 + rejected 1 + in no receipt 0" in capsys.readouterr().out
+    assert churnml("receipt", "said.csv", "--target", "zoho", folder=tmp_path) == 2
+
+
+def test_an_export_needs_a_known_target_and_a_stored_list(tmp_path: Path) -> None:
+    write_params(tmp_path, small_params())
+    for words, code in ((["zohoo"], 2), (["hubspot", "--list", "../x"], 2), (["hubspot"], 3)):
+        assert churnml("export", "--target", *words, folder=tmp_path) == code
 
 
 def test_version_is_printed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -148,6 +148,11 @@ def test_manifest_counts_and_digests(tmp_path: Path) -> None:
     assert not manifest["re_identifiable"]
 
 
+def test_the_manifest_names_what_the_target_takes_on_a_day(tmp_path: Path) -> None:
+    limits = export(tmp_path, "hubspot", crm_rows())["limits"]
+    assert limits == {"rows": 500_000, "bytes": 20_000_000, "files_per_day": 50, "rows_per_day": 500_000}
+
+
 def test_a_suggestive_audience_leaves_no_folder(tmp_path: Path) -> None:
     with pytest.raises(PrivacyError, match="suggests the health or the means"):
         export(tmp_path, "google_customer_match", crm_rows(), batch=Batch("retention", DAY, audience="high income"))

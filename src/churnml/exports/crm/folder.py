@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -144,9 +145,14 @@ def _manifest(
         ],
         "rejected_file": {"file": REJECTED, "sha256": digest_file(folder / REJECTED)},
         "columns": [_column_facts(layout, at) for at in range(len(layout.columns))],
-        "limits": {"rows": layout.max_rows, "bytes": layout.max_bytes},
+        "limits": {"rows": layout.max_rows, "bytes": layout.max_bytes, **_per_day(facts["editions"][layout.edition])},
         **_risks(layout, audience, facts.get("days_kept")),
     }
+
+
+def _per_day(edition: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the target takes on one day, where it says so: how many parts go in at once."""
+    return {name: edition[f"max_{name}"] for name in ("files_per_day", "rows_per_day") if f"max_{name}" in edition}
 
 
 def _column_facts(layout: Layout, at: int) -> dict[str, Any]:
