@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 from churnml.campaign.targeting import decide
 from churnml.config import Params, resolved
 from churnml.flow.buckets import read_buckets
+from churnml.flow.effects import with_past_effects
 from churnml.flow.exporting import contact_rows, write_list, write_targets
 from churnml.flow.known import contact_data, customer_attributes, levels_of, past_contact_rows
 from churnml.flow.list_files import Places, write_campaign
@@ -63,7 +64,7 @@ def make_lists(
         scores = _without_the_churned(scores, labels)
     zone = params.histories.timezone
     campaign = params.campaign.in_effect(params.histories.as_of_us, timezone=zone)
-    plan = campaign_plan(params)
+    plan = with_past_effects(campaign_plan(params), params, history)
     playbook = read_playbook(campaign, root=root or Path.cwd())
     attributes = customer_attributes(params, campaign, history)
     if playbook is not None and campaign.segment is not None:
