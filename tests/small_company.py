@@ -27,7 +27,7 @@ SMALL = {
     "churn": {"horizon_days": 30, "active_within_days": 90},
     "snapshots": {"count": 4},
     "features": {"windows_days": [30, 90]},
-    "campaign": {"capacity": 30},
+    "campaign": {"capacity": 30, "playbook": None, "cap": None, "pause_days": None},
     "simulate": {"customers": 320, "months": 20},
 }
 

@@ -14,7 +14,8 @@ from churnml.config.problems import KeyPath, key_text
 from churnml.errors import ConfigError
 
 FULL = resolved(load_params(PROJECT / "params.yaml"))
-FREE = {("histories", "tables")}
+TABLES = ("histories", "tables")
+FREE = {TABLES, ("campaign", "actions"), ("campaign", "teams"), ("campaign", "pause_days")}
 """Whose keys are names that the user chooses."""
 
 
@@ -22,7 +23,7 @@ def paths(value: Any, above: KeyPath = ()) -> Iterator[KeyPath]:
     """Yield the path of every key of the schema that the project's own parameters hold, defaults filled in."""
     if isinstance(value, dict):
         for key, inner in value.items():
-            if above not in FREE and len(key) > 3:
+            if above not in FREE and above[-1:] != ("per_day",) and len(key) > 3:
                 yield (*above, key)
             yield from paths(inner, (*above, key))
 
@@ -44,7 +45,7 @@ def once() -> list[KeyPath]:
     kinds = {name: table["kind"] for name, table in FULL["histories"]["tables"].items()}
     known: dict[Any, KeyPath] = {}
     for path in paths(FULL):
-        known.setdefault(("table", kinds[path[2]], *path[3:]) if path[:2] in FREE and path[2:] else path, path)
+        known.setdefault(("table", kinds[path[2]], *path[3:]) if path[:2] == TABLES and path[2:] else path, path)
     return [*known.values()]
 
 

@@ -182,6 +182,9 @@ def _case(row: PlaybookRow, known: Sequence[str], file: str) -> _Case:
     if written and not (written.isascii() and written.isdigit() and 1 <= int(written) <= _LATEST):
         raise _refused("is no whole number from 1 to 9", file, row.line, "priority", "1 is first.")
     label = {language: text for language in ("en", "zh") if (text := row.cells.get(f"words_{language}", "").strip())}
+    if label and len(actions) > 1:
+        words = "has words, which would have to fit several actions"
+        raise _refused(words, file, row.line, "action", "Name one action, or leave the words to the campaign.")
     for language, text in label.items():
         if len(text) > 200 or not text.isprintable():
             raise _refused("is longer than 200 characters or not printable", file, row.line, f"words_{language}", None)

@@ -186,11 +186,13 @@ def _rested(allowed: Permissions, rest: PastContacts, plan: CampaignPlan, as_of_
 
 
 def _breaks_rule(customers: pa.Array, attributes: pa.Table | None, plan: CampaignPlan) -> Bools:
-    """Return who does not meet a rule of the campaign; of whom nothing is known meets none."""
-    if not plan.eligibility or attributes is None:
-        return np.full(len(customers), bool(plan.eligibility), dtype=bool)
+    """Return who does not meet a rule of the campaign about customers; rules about scores do not concern the lost."""
+    known = [] if attributes is None else attributes.column_names
+    rules = [rule for rule in plan.eligibility if rule.column in known]
+    if attributes is None or not rules:
+        return np.zeros(len(customers), dtype=bool)
     place = pc.index_in(customers, value_set=attributes["customer_id"].combine_chunks())
-    breaks: Bools = broken_rule(attributes.take(place), plan.eligibility) != ""
+    breaks: Bools = broken_rule(attributes.take(place), rules) != ""
     return breaks
 
 

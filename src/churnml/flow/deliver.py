@@ -83,7 +83,7 @@ def make_lists(
     config = digest_bytes(repr(sorted(resolved(params)["campaign"].items())).encode())
     # The draw is kept first: a list that was delivered must never be drawn again.
     if kept is not None:
-        kept.parent.mkdir(parents=True, exist_ok=True)
+        kept.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         write_parquet(decisions.ledger, kept)
 
     def also(temp: Path) -> None:

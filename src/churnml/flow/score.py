@@ -17,6 +17,7 @@ from churnml.estimators.artifact import LoadedModel, load
 from churnml.estimators.churn import ChurnClassifier
 from churnml.estimators.matrix import to_matrix
 from churnml.flow.buckets import observed_at, read_buckets
+from churnml.flow.known import objector_ids
 from churnml.flow.predictions import read_predictions
 from churnml.flow.risks import RISKS, risk_columns
 from churnml.flow.stake import stake_columns
@@ -100,6 +101,8 @@ def score(params: Params, history: History, models: Models, *, features: Path, b
         Columns :data:`SCORES`, sorted by customer.
     """
     rows = read_buckets(features, keep=lambda _, table: observed_at(table, history.as_of))
+    unscored = pa.array([], pa.string()) if params.campaign.score_objectors else objector_ids(history)
+    rows = rows.filter(pc.invert(pc.is_in(rows["customer_id"], value_set=unscored)))
     rows = rows.take(pc.sort_indices(rows, sort_keys=[("customer_id", "ascending")])).combine_chunks()
     spec, classifier = models.churn.spec, _classifier(models.churn)
     matrix = to_matrix(rows, spec)
@@ -125,7 +128,7 @@ def score(params: Params, history: History, models: Models, *, features: Path, b
     scored |= {"clv": worth.value, "clv_low": worth.low, "clv_high": worth.high}
     scored |= stake_columns(params, classifier, matrix, scored)
     scored |= {name: reasons[name] for name in reasons.column_names}
-    return _with_everybody(pa.table(scored), history, params, models.version)
+    return _with_everybody(pa.table(scored), history, params, models.version, unscored=unscored)
 
 
 def _classifier(loaded: LoadedModel) -> ChurnClassifier:
@@ -147,8 +150,13 @@ def _unseen(customers: pa.ChunkedArray, p_churn: Floats, backtest: Path) -> Floa
     return replaced
 
 
-def _with_everybody(scored: pa.Table, history: History, params: Params, version: str) -> pa.Table:
-    """Add customers who are known but not at risk, derive what follows, and put the columns in order."""
+def _with_everybody(
+    scored: pa.Table, history: History, params: Params, version: str, *, unscored: pa.Array
+) -> pa.Table:
+    """Add customers who are known but not at risk, derive what follows, and put the columns in order.
+
+    Who is left unscored on purpose has no band either: nothing is said about them.
+    """
     known = pa.chunked_array([Bucket(history, number).customers for number in range(history.n_buckets)], pa.string())
     others = known.filter(pc.invert(pc.is_in(known, value_set=scored["customer_id"].combine_chunks())))
     full = pa.concat_tables([scored, pa.table({"customer_id": others})], promote_options="default")
@@ -164,7 +172,11 @@ def _with_everybody(scored: pa.Table, history: History, params: Params, version:
         "as_of": pa.array(np.full(full.num_rows, history.as_of, dtype=np.int64)).cast(TIME),
         "value_at_risk": pa.array(p_churn * clv, from_pandas=True),
         "value_tier": pa.array(value_tiers(clv), pa.string(), mask=np.isnan(clv)),
-        "risk_band": pa.array(risk_bands(p_churn, thresholds=params.campaign.risk_bands), pa.string()),
+        "risk_band": pc.if_else(
+            pc.is_in(full["customer_id"].combine_chunks(), value_set=unscored),
+            pa.scalar(None, pa.string()),
+            pa.array(risk_bands(p_churn, thresholds=params.campaign.risk_bands), pa.string()),
+        ),
         "model_version": pa.array([version] * full.num_rows, pa.string()),
     }
     columns |= {name: full[name] for name in ("contact_by", "reason_1", "reason_2", "reason_3")}

@@ -1,0 +1,104 @@
+"""The stage campaign on the small company: what is kept from list to list, and what is asked when a list is made."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pytest
+from small_company import results, run, write_params
+
+from churnml.campaign.holdout import LEDGER
+from churnml.config import Params, load_params
+from churnml.flow import score as scoring
+from churnml.flow.known import customer_attributes, past_contact_rows
+from churnml.histories.store import open_history
+from churnml.parquet import read_parquet
+
+KEPT = "data/holdouts/retention.parquet"
+
+
+@pytest.fixture
+def copied(golden: Path, tmp_path: Path) -> Path:
+    for part in ("prepared", "labels", "scored", "resolved", "holdouts", "lists"):
+        shutil.copytree(golden / "data" / part, tmp_path / "data" / part)
+    return tmp_path
+
+
+def arms(folder: Path) -> dict[str, str]:
+    rows = read_parquet(folder / KEPT).to_pylist()
+    return {row["customer_id"]: row["arm"] for row in rows}
+
+
+def test_a_second_run_gives_the_same_bytes_and_keeps_every_arm(golden: Path, copied: Path) -> None:
+    assert run(copied, "campaign") == 0
+    lists = {name: digest for name, digest in results(golden).items() if name.startswith("data/lists/")}
+    assert {name: digest for name, digest in results(copied).items() if name in lists} == lists
+    assert (copied / KEPT).read_bytes() == (golden / KEPT).read_bytes()
+    assert read_parquet(copied / KEPT).schema.names == LEDGER.names
+
+
+def test_other_rules_change_nobodys_arm(copied: Path) -> None:
+    before = arms(copied)
+    write_params(
+        copied, {"campaign": {"holdout_share": 0.4, "eligibility": [{"column": "p_churn", "max": 0.4, "why": "x"}]}}
+    )
+    assert run(copied, "configure", "campaign") == 0
+    after = arms(copied)
+    assert {customer: after[customer] for customer in before} == before
+    held = {customer for customer, arm in after.items() if arm == "holdout"}
+    contacts = read_parquet(copied / "data" / "lists" / "retention" / "contact.parquet")
+    assert held.isdisjoint(contacts["customer_id"].to_pylist())
+
+
+def test_a_damaged_ledger_is_no_reason_to_draw_again(copied: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (copied / KEPT).write_bytes((copied / KEPT).read_bytes()[:-20])
+    assert run(copied, "campaign") == 3
+    assert "retention.parquet" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("campaign", "said"),
+    [
+        ({"effective_from": "2024-07-01"}, "campaign.effective_from: no rules are in effect"),
+        ({"stop_on": "2024-06-30"}, "campaign.stop_on: the campaign makes no contact after"),
+        ({"playbook": "none.csv"}, "none.csv"),
+    ],
+)
+def test_what_forbids_a_list_is_configuration(
+    copied: Path, capsys: pytest.CaptureFixture[str], campaign: dict[str, str], said: str
+) -> None:
+    write_params(copied, {"campaign": campaign})
+    assert run(copied, "configure", "campaign") == 2
+    assert said in capsys.readouterr().err
+
+
+def test_objectors_are_left_without_any_figure_where_so_configured(
+    golden: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    params, history = load_params(golden / "params.yaml"), open_history(golden / "data" / "prepared")
+    scores = read_parquet(golden / "data" / "scored" / "scores.parquet")
+    at_risk = scores.filter(pc.is_valid(scores["p_churn"]))["customer_id"].to_pylist()[:3]
+    monkeypatch.setattr(scoring, "objector_ids", lambda _: pa.array(at_risk))
+    quiet = params.model_copy(update={"campaign": params.campaign.model_copy(update={"score_objectors": False})})
+    again, all_scored = (_scored(golden, each, history) for each in (quiet, params))
+    rows = [row for row in again.to_pylist() if row["customer_id"] in at_risk]
+    blank = {name for name in again.column_names if name not in {"customer_id", "as_of", "model_version"}}
+    assert [{name: row[name] for name in blank} for row in rows] == [dict.fromkeys(blank)] * 3
+    assert again["customer_id"].equals(all_scored["customer_id"])
+    assert all_scored["p_churn"].equals(scores["p_churn"])
+
+
+def _scored(golden: Path, params: Params, history) -> pa.Table:
+    models = scoring.load_models(golden / "models" / "churn", golden / "models" / "clv", threads=1)
+    return scoring.score(params, history, models, features=golden / "data" / "features", backtest=None)
+
+
+def test_rules_get_the_columns_they_ask_for_and_no_other(golden: Path) -> None:
+    params, history = load_params(golden / "params.yaml"), open_history(golden / "data" / "prepared")
+    found = customer_attributes(params, params.campaign, history)
+    assert found is not None
+    assert (found.column_names, found.num_rows) == (["customer_id", "segment"], 320)
+    assert past_contact_rows(params, history) is None
