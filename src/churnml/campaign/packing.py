@@ -31,7 +31,7 @@ _UNDECIDED = 4_000
 """Customers nearest to another decision, settled together."""
 _MOST_BLOCKS = 40_000
 _EQUAL = 1e-9
-_SEARCHES = ((400, 1e-3), (20_000, 5e-3))
+_SEARCHES = ((400, 5e-3), (20_000, 5e-3))
 """How many decisions are searched for whole numbers, and from which share missing to the bound on."""
 
 
