@@ -46,6 +46,7 @@ def scored_company(n_customers: int, seed: int, folder: Path) -> Path:
         return root
     params = yaml.safe_load((REPOSITORY / "params.yaml").read_text(encoding="utf-8"))
     params["simulate"] |= {"customers": n_customers, "seed": seed}
+    params.pop("campaign", None)  # its files are not here, and no list is made
     (root / "params.yaml").write_text(json.dumps(params), encoding="utf-8")
     stages = yaml.safe_load((REPOSITORY / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
     for name in ("configure", *STAGES):
