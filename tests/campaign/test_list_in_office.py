@@ -59,8 +59,8 @@ def test_cells_are_those_of_the_csv_file(folder: Path, seen: dict[str, list[list
         assert office[title] == columns[title]
     amounts = [float(cell.removeprefix("EUR ").replace(",", "")) for cell in office["Value at risk (EUR)"]]
     assert amounts == pytest.approx([float(cell) for cell in columns["Value at risk (EUR)"]])
-    shares = [float(cell.rstrip("%")) / 100 for cell in office["Probability of leaving"]]
-    assert shares == pytest.approx([float(cell) for cell in columns["Probability of leaving"]], abs=0.0005001)
+    shares = [float(cell.rstrip("%")) / 100 for cell in office["Probability of churn"]]
+    assert shares == pytest.approx([float(cell) for cell in columns["Probability of churn"]], abs=0.0005001)
 
 
 def test_both_languages_have_the_same_figures(seen: dict[str, list[list[str]]]) -> None:

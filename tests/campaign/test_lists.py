@@ -69,7 +69,7 @@ def test_contact_rows_are_a_decision_in_words(folder: Path) -> None:
         "Customer": "c58",
         "Name": "'=cmd|' /C calc'!A0",
         "Risk": "High",
-        "Probability of leaving": "0.5",
+        "Probability of churn": "0.5",
         "Value tier": "A",
         "Value to come (EUR)": "158",
         "Value at risk (EUR)": "79",

@@ -109,7 +109,7 @@ def test_delta_file_sheet_page_and_manifest_say_the_same(second: Path) -> None:
     assert manifest["delta"]["since"]["as_of"] == "2024-06-30"
     assert manifest["delta"]["added"] + manifest["delta"]["removed"] + manifest["delta"]["changed"] == len(rows) > 0
     withdrawn = next(row for row in rows if row["Customer"] == "c00")
-    assert (withdrawn["Change"], withdrawn["Why"], withdrawn["Probability of leaving before"]) == (
+    assert (withdrawn["Change"], withdrawn["Why"], withdrawn["Probability of churn before"]) == (
         "Removed",
         "No consent any more",
         "",

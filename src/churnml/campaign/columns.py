@@ -16,9 +16,11 @@ __all__ = ["CONTACT", "EXCLUDED", "HOLDOUT", "WITHOUT_FIGURES", "file_table", "h
 _WORTH = {
     "risk_band": "text",
     "p_churn": "percent",
+    "p_leave": "percent",
     "value_tier": "text",
     "clv": "money",
     "value_at_risk": "money",
+    "value_at_stake": "money",
     "expected_gain": "money",
 }
 _VERSIONS = {"campaign": "text", "model_version": "text", "policy_version": "text"}
@@ -80,7 +82,9 @@ _WORDED = {
     "cause": "cause",
     "control": "control",
 }
-_OF_VALUE = ("value_tier", "clv", "value_at_risk", "expected_gain", "gain_low", "gain_high")
+_OF_VALUE = ("value_tier", "clv", "value_at_risk", "value_at_stake", "expected_gain", "gain_low", "gain_high")
+_WHERE_OTHER = {"p_leave": "p_churn", "value_at_stake": "value_at_risk"}
+"""Left out where no row differs from the other column: it would say the same twice."""
 _WHERE_KNOWN = ("gain_low", "gain_high", "cause", "control")
 """Left out where no row has a value."""
 # Who never agreed, or objected, is named with the reason alone: no figures about them are passed on.
@@ -116,6 +120,8 @@ def file_table(
         if column is None or (decisions.ranking == "probability" and name in _OF_VALUE):
             continue
         if name in _WHERE_KNOWN and decisions.table[name].null_count == decisions.table.num_rows:
+            continue
+        if name in _WHERE_OTHER and decisions.table[name].equals(decisions.table[_WHERE_OTHER[name]]):
             continue
         if kind in _DECIMALS:
             column = pc.round(column, _DECIMALS[kind])

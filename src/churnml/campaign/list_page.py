@@ -13,7 +13,7 @@ from churnml.campaign.targeting import EXCLUSIONS, Decisions
 from churnml.exports.listing import Listing
 from churnml.exports.page import Block, Paragraph, Rows, Section, Table, Tiles, View, render_views
 from churnml.exports.workbook import Explanation
-from churnml.wording import figure, languages_from, words
+from churnml.wording import figure, has_words, languages_from, words
 
 __all__ = ["column_meaning", "explanation", "list_page", "listed_total"]
 
@@ -62,7 +62,9 @@ def list_page(
     further : mapping of str to sequence of Section, optional
         Language -> sections about something else.
     """
-    rows = Rows("contact", listing, measures=("value_at_risk", "expected_gain"), groups=GROUPS)
+    has_stake = any(column.name == "value_at_stake" for column in listing.columns)
+    value = "value_at_stake" if has_stake else "value_at_risk"
+    rows = Rows("contact", listing, measures=(value, "expected_gain"), groups=GROUPS)
     languages = languages_from(decisions.plan.language)
     return render_views([_view(decisions, rows, each, (further or {}).get(each, ())) for each in languages])
 
@@ -101,10 +103,15 @@ def _tiles(decisions: Decisions, n: dict[str, int], language: str) -> Tiles:
     if decisions.ranking == "probability":
         kept = figure(decisions.kept, "rate", language)
         return Tiles([*counts, (words("list.total_kept", language), kept), cost])
-    gain, at_risk = (
-        _money(listed_total(decisions, name), decisions, language) for name in ("expected_gain", "value_at_risk")
+    value = (
+        "value_at_risk"
+        if decisions.table["value_at_stake"].equals(decisions.table["value_at_risk"])
+        else "value_at_stake"
     )
-    told = [("total_gain", gain), ("total_value_at_risk", at_risk)]
+    told = [
+        (f"total_{key}", _money(listed_total(decisions, name), decisions, language))
+        for key, name in (("gain", "expected_gain"), (value, value))
+    ]
     return Tiles([*counts, cost, *((words(f"list.{key}", language), text) for key, text in told)])
 
 
@@ -122,18 +129,44 @@ def _no_value(decisions: Decisions, language: str) -> list[Block]:
 def _not_fitted(decisions: Decisions, language: str) -> list[Section]:
     """Return what would have been worth a contact and did not fit the limits, with its number and value."""
     left = decisions.of("excluded")
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for reason in ("over_budget", "over_capacity", "after_stop"):
         over = left.filter(pc.equal(pc.fill_null(left["exclusion"], ""), reason))
         if over.num_rows:
             sums = [_sum(over, name, decisions, language) for name in ("value_at_risk", "expected_gain")]
             rows.append((words(f"exclusion.{reason}", language), figure(over.num_rows, "whole", language), *sums))
     if not rows:
-        return []
+        return _used(decisions, language)
     titles = [words("column.reason", language), words("list.n_customers", language)]
     titles += headers(["value_at_risk", "expected_gain"], decisions, language=language).values()
     table = Table(titles, rows, figures=frozenset({1, 2, 3}))
-    return [Section(words("list.not_fitted", language), [Paragraph(words("list.not_fitted_text", language)), table])]
+    told: list[Block] = [Paragraph(words("list.not_fitted_text", language)), table]
+    return [Section(words("list.not_fitted", language), told), *_used(decisions, language)]
+
+
+def _used(decisions: Decisions, language: str) -> list[Section]:
+    """Return how far each limit went, and what one more unit of it would gain."""
+    rows = [
+        (
+            _limit_name(one.name, one.team, one.channel, language),
+            figure(one.used, "rate", language),
+            figure(one.at_most, "rate", language),
+            figure(None if decisions.ranking == "probability" else one.price, "number", language),
+        )
+        for one in decisions.limits
+    ]
+    if not rows:
+        return []
+    titles = [words(f"list.limit_{key}", language) for key in ("name", "used", "at_most")]
+    titles += [words("list.limit_price", language, currency=decisions.plan.currency)]
+    table = Table(titles, rows, figures=frozenset({1, 2, 3}))
+    return [Section(words("list.limits", language), [Paragraph(words("list.limits_text", language)), table])]
+
+
+def _limit_name(name: str, team: str, channel: str, language: str) -> str:
+    if not team:
+        return words(f"list.limit_of_{name}", language)
+    return f"{team}, {words(f'channel.{channel}', language) if has_words(f'channel.{channel}') else channel}"
 
 
 def _sum(rows: pa.Table, name: str, decisions: Decisions, language: str) -> str:

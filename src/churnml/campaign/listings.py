@@ -15,12 +15,15 @@ from churnml.wording import LANGUAGES
 __all__ = ["contact_listing"]
 
 _IN_THE_TABLE = (
-    *("rank", "customer_id", "name", "segment", "risk_band", "p_churn", "value_at_risk", "expected_gain"),
+    *("rank", "customer_id", "name", "segment", "risk_band", "p_leave", "p_churn"),
+    *("value_at_stake", "value_at_risk", "expected_gain"),
     *("contact_on", "contact_by", "channel", "team", "action", "reason_1", "reason_2", "reason_3"),
 )
+_WHERE_STAKE = {"p_leave": "p_churn", "value_at_stake": "value_at_risk"}
 _UNDER = {
     "name": ("customer_id",),
     "segment": ("customer_id",),
+    "p_leave": ("risk_band",),
     "p_churn": ("risk_band",),
     "contact_by": ("contact_on",),
     "team": ("channel",),
@@ -47,6 +50,8 @@ def contact_listing(
         Whether the page shows customers' names; it never shows addresses and numbers.
     """
     names = next(iter(tables.values())).column_names
+    # What the gain is made of stands in the table; what else is known of risk and value is told in a row's details.
+    told_by_stake = {of for stake, of in _WHERE_STAKE.items() if stake in names}
     titles = {language: headers(names, decisions, language=language) for language in LANGUAGES}
     columns = [
         ListColumn(
@@ -54,8 +59,8 @@ def contact_listing(
             {language: titles[language][name] for language in LANGUAGES},
             kinds[name],
             {language: column_meaning(name, decisions, language) for language in LANGUAGES},
-            place=_place(name, names_on_page),
-            under=next((host for host in _UNDER.get(name, ()) if host in names), ""),
+            place="detail" if name in told_by_stake else _place(name, names_on_page),
+            under=next((host for host in _UNDER.get(name, ()) if host in names and name not in told_by_stake), ""),
             sort_by="p_churn" if name == "risk_band" else "",
             is_filter=name in GROUPS,
         )

@@ -112,7 +112,7 @@ def decide(
         gap=found.gap,
         ledger=ledger,
         spent=outcome.sum_of(gains.spends),
-        kept=outcome.sum_of(people.p_churn[:, None] * gains.effect),
+        kept=outcome.sum_of(people.p_leave[:, None] * gains.effect),
     )
 
 
