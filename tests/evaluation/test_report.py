@@ -77,6 +77,14 @@ def test_money_is_told_where_past_value_is_known():
     assert "empc" not in metrics_of(predictions())["overall"]["churnml"]
 
 
+def test_share_to_contact_is_the_mean_over_cut_offs_and_only_where_value_is_known():
+    found = metrics_of(predictions(describing={"past_value": np.linspace(0.0, 1000.0, 2 * N)}), terms=Terms(cost=20.0))
+    by_cut_off = [cut["models"]["churnml"]["empc_share"] for cut in found["by_cut_off"].values()]
+    assert 0 < min(by_cut_off) < max(by_cut_off) < 1
+    assert found["overall"]["churnml"]["empc_share"] == pytest.approx(np.mean(by_cut_off))
+    assert "empc_share" not in metrics_of(predictions())["overall"]["churnml"]
+
+
 def test_parts_of_the_customers_are_judged_by_the_same_measure():
     group = np.where(np.arange(2 * N) % N < 250, "big", "small")
     group[[0, 1, 2, N, N + 1]] = "hidden"

@@ -145,6 +145,20 @@ def test_evaluation_page_takes_whatever_is_there(metrics: dict[str, object]) -> 
     assert evaluation_page(metrics, language="zh").index(b"zh-Hans") < 100
 
 
+@pytest.mark.parametrize(
+    ("share", "english", "chinese"),
+    [
+        (0.123, "Contacting about the first 12.3% of customers", "\u8054\u7cfb\u524d 12.3%"),
+        (0.0, "Contacting nobody earns most", "\u4e0d\u8054\u7cfb\u4efb\u4f55\u5ba2\u6237"),
+    ],
+)
+def test_evaluation_page_says_how_many_to_contact(share: float, english: str, chinese: str) -> None:
+    seen = PageReader(evaluation_page({"churn": {"overall": {"churnml": {"empc": 3.5, "empc_share": share}}}})).text
+    assert english in seen
+    assert chinese in seen
+    assert "earns most" not in evaluation_page({"churn": {"overall": {"churnml": {"empc": 3.5}}}}).decode()
+
+
 def test_data_check_page_puts_errors_first_and_says_when_all_is_well() -> None:
     findings = [{"rule": "r.info", "severity": "info"}, {"rule": "r.error", "severity": "error", "share": 0.25}]
     page = data_check_page(findings, {"tables": [{"table": "orders", "rows": 1200}]}).decode()

@@ -119,6 +119,9 @@ def test_figures_of_the_backtests_are_written(golden: Path, tmp_path: Path) -> N
     assert plots == curves
     judged = json.loads((tmp_path / "evaluation.json").read_text())
     assert {"latest", "capture", "lift_10"} <= set(metrics["churn"])
+    shares = {date: cut["models"]["churnml"]["empc_share"] for date, cut in judged["churn"]["by_cut_off"].items()}
+    assert metrics["churn"]["empc_share_by_cut_off"] == shares
+    assert min(shares.values()) <= metrics["churn"]["empc_share"] <= max(shares.values())
     assert {"tenure", "customers_country"} <= {part["by"] for part in judged["churn"]["slices"]}
     assert {reason["rule"] for reason in judged["churn"]["verdict"]["reasons"]} <= set(catalogue())
 

@@ -114,8 +114,8 @@ def money(y: Floats, p: Floats, value: Floats, *, terms: Terms, fraction: float)
     Returns
     -------
     dict
-        ``empc`` and ``empb`` per customer, ``savings`` as a share of what was lost by doing nothing, ``profit`` per
-        contact.
+        ``empc`` and ``empb`` per customer, ``empc_share`` of customers to contact for ``empc``, ``savings`` as a share
+        of what was lost by doing nothing, ``profit_per_contact``.
 
     Raises
     ------
@@ -128,8 +128,10 @@ def money(y: Floats, p: Floats, value: Floats, *, terms: Terms, fraction: float)
     accepted = {"alpha": alpha, "beta": TRIALS - alpha, "contact_cost": terms.cost}
     places = max(1, math.floor(fraction * y.size + 1e-9))
     profit = metrics.profit_at_capacity_score(y, gain, worth, effect=terms.effect, cost=terms.cost, capacity=places)
+    best = metrics.empc_maximum(y, gain, worth, incentive_cost=0.0, **accepted)
     return {
-        "empc": metrics.empc_score(y, gain, worth, incentive_cost=0.0, **accepted),
+        "empc": best.profit,
+        "empc_share": best.fraction,
         "empb": metrics.empb_score(y, gain, worth, incentive_fraction=INCENTIVE_SHARE, **accepted),
         "savings": metrics.savings_score(y, gain, worth, effect=terms.effect, cost=terms.cost, capacity=places),
         "profit_per_contact": profit / places,

@@ -23,7 +23,7 @@ __all__ = ["card_figures", "customer_numbers", "cut_offs", "metrics_of"]
 
 Floats = npt.NDArray[np.float64]
 Rows = npt.NDArray[np.int64]
-_EARNED = ("empc", "empb", "savings", "profit_per_contact")
+_EARNED = ("empc", "empc_share", "empb", "savings", "profit_per_contact")
 _ENDS = ("interval_coverage", "interval_width", "winkler")
 
 

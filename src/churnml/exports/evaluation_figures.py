@@ -32,6 +32,7 @@ _KINDS = {
     "calibration_slope": "number",
     "calibration_intercept": "number",
     "empc": "number",
+    "empc_share": "percent",
     "empb": "number",
     "savings": "percent",
     "profit_per_contact": "number",

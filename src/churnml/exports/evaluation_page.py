@@ -27,7 +27,7 @@ __all__ = ["evaluation_page"]
 
 _TASKS = ("churn", "clv")
 _HEADLINES = {
-    "churn": ("roc_auc", "average_precision", "capture", "lift", "savings", "empc", "ece"),
+    "churn": ("roc_auc", "average_precision", "capture", "lift", "savings", "empc", "empc_share", "ece"),
     "clv": ("normalised_gini", "gini", "spearman", "top_share", "total_ratio", "mae", "interval_coverage"),
 }
 _MAIN = {"churn": "roc_auc", "clv": "normalised_gini"}
@@ -132,6 +132,7 @@ def _first(task: str, found: Figures, models: Mapping[str, Figures], main: str, 
     if isinstance(found.get("fraction"), Real) and task == "churn":
         yield Paragraph(words("evaluation.capacity_note", language, share=found["fraction"]), "note")
     yield from parts.lead_time(_mapping(found.get("lead_time")), language)
+    yield from parts.most_earning(models, language)
     yield from _headline(task, found, models, language)
 
 

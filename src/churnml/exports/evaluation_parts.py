@@ -16,6 +16,7 @@ __all__ = [
     "best_first",
     "calibration",
     "lead_time",
+    "most_earning",
     "reasons",
     "slice_by",
     "slice_group",
@@ -253,6 +254,15 @@ def lead_time(found: Figures, language: str) -> Iterator[Paragraph]:
     leads = list(zip(own["lead_days"], own["fraction_listed"], strict=True))
     for days, share in dict.fromkeys((leads[0], leads[-1])):
         yield Paragraph(words("evaluation.lead_line", language, n=own["n_churners"], share=share, days=days))
+
+
+def most_earning(models: Mapping[str, Figures], language: str) -> Iterator[Paragraph]:
+    """Say how many to contact for the expected maximum profit, by the model's own ranking."""
+    own = _own(models)
+    if _has("empc_share", own) and _has("empc", own):
+        share = number(own["empc_share"])
+        key = "most_earning" if share > 0 else "most_earning_nobody"
+        yield Paragraph(words(f"evaluation.{key}", language, share=share, earned=own["empc"]))
 
 
 def _ranged(value: object, low: float, high: float, kind: str, language: str) -> str:

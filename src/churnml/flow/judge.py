@@ -28,13 +28,15 @@ __all__ = ["Judged", "evaluate", "limits_of", "record_and_promote", "terms_of", 
 _HEADLINES = {
     "churn": (
         *("roc_auc", "average_precision", "lift", "capture", "lift_10", "capture_10", "log_loss", "brier"),
-        *("ece", "empc", "empb", "savings"),
+        *("ece", "empc", "empc_share", "empb", "savings"),
     ),
     "clv": (
         *("normalised_gini", "spearman", "mean_absolute_error", "top_share", "total_ratio", "decile_calibration"),
         "interval_coverage",
     ),
 }
+_BY_CUT_OFF = ("empc_share",)
+"""Told for each cut-off in the headline, beside the measure of ranking."""
 _REASONS = ("beats_other", "drop", "drop_other", "is_first_kept", "kept")
 _CALIBRATION = ("total_ratio", "slope", "intercept", "ece")
 """Of the newest known window; they decide in the gate."""
@@ -112,9 +114,13 @@ def _headline(name: str, figures: Mapping[str, Any]) -> dict[str, Any]:
     """Return few figures, flat enough to be read side by side in ``dvc metrics diff`` and ``dvc exp show``."""
     overall, rule, ranking = figures["overall"], figures["best_rule"], figures["ranking"]
     own = {key: overall[MODEL].get(key) for key in _HEADLINES[name]}
-    cut_offs = {date: cut["models"][MODEL].get(ranking) for date, cut in figures["by_cut_off"].items()}
+    cut_offs = {
+        f"{key}_by_cut_off": {date: cut["models"][MODEL].get(key) for date, cut in figures["by_cut_off"].items()}
+        for key in (ranking, *_BY_CUT_OFF)
+        if key in overall[MODEL]
+    }
     latest = {key: figures["calibration"].get(key) for key in _CALIBRATION}
-    found = {**own, ranking + "_by_cut_off": cut_offs, "latest": {k: v for k, v in latest.items() if v is not None}}
+    found = {**own, **cut_offs, "latest": {k: v for k, v in latest.items() if v is not None}}
     if figures.get("reasons"):
         found["reasons"] = {key: figures["reasons"][key] for key in _REASONS}
     if rule is not None:
