@@ -72,9 +72,9 @@ class ReasonRule:
 
     def verdict(self, text: str | None) -> Verdict:
         """Return what a reason says: ``never`` wins over ``listable``; ``none`` where there is no text."""
-        plain = _plain(text or "")
-        if not plain:
+        if not (text or "").strip():
             return "none"
+        plain = _plain(text or "")
         if self._never.search(plain):
             return "never"
         return "listable" if self._listable.search(plain) else "other"
