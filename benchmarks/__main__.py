@@ -11,7 +11,7 @@ import sys
 from functools import cached_property
 from pathlib import Path
 
-from benchmarks import explain, month, prepare, simulate, size, temp, train
+from benchmarks import allocate, explain, month, prepare, simulate, size, temp, train
 from benchmarks.featurize import Featurized, beside_limit, beside_one_thread, beside_references
 from benchmarks.figures import FIGURES, GROUPS, Results
 from benchmarks.measure import REPOSITORY, Failed
@@ -68,6 +68,9 @@ class Run:
                 self.results.add("train_memory_per_matrix", per_matrix)
             case "explain":
                 for name, value in explain.beside_lightgbm(max(5_000, self.events // 200)).items():
+                    self.results.add(name, value)
+            case "allocate":
+                for name, value in allocate.seconds_and_gap(max(10_000, self.events // 20), self.rounds).items():
                     self.results.add(name, value)
             case "simulate":
                 self.results.add("simulate_per_writing", simulate.beside_writing(few // 300 + 100))

@@ -85,6 +85,10 @@ FIGURES = {
     "explain_seconds": Kind("explain", "s", "", "contributions of 250 features, 100,000 customers (processor)"),
     "lightgbm_per_explain": Kind("explain", "ratio", ">= 14", "LightGBM's own contributions / ours, processor"),
     "explain_difference": Kind("explain", "log odds", "<= 1e-5", "largest difference between the two"),
+    "allocate_seconds": Kind(
+        "allocate", "s", "<= 60", "the best set for 1 million customers, 5 actions, 3 limits (wall time)"
+    ),
+    "allocate_gap": Kind("allocate", "share", "<= 0.01", "the most that set may miss of the bound"),
     "simulate_per_writing": Kind("simulate", "ratio", "", "simulating a company / writing its tables, wall time"),
 }
 GROUPS = tuple(dict.fromkeys(kind.group for kind in FIGURES.values()))

@@ -81,6 +81,14 @@ def test_references_agree_with_ours(tmp_path):
 
 
 @pytest.mark.slow
+def test_a_set_of_actions_is_measured_and_as_near_to_the_best_as_asked(tmp_path):
+    figures = bench(tmp_path, "allocate")
+    assert set(figures) == {"allocate_seconds", "allocate_gap"}
+    assert figures["allocate_seconds"]["value"] > 0
+    assert -1e-9 < figures["allocate_gap"]["value"] <= 0.01
+
+
+@pytest.mark.slow
 def test_no_temporary_file_is_open_to_others_or_left_behind(tmp_path):
     figures = bench(tmp_path, "temp")
     assert [figures[name]["value"] for name in ("temp_readable", "temp_left")] == [0, 0]
