@@ -9,6 +9,7 @@ import numpy.typing as npt
 from scipy import sparse
 from scipy.optimize import LinearConstraint, linprog, milp
 
+from churnml.campaign.quiet import quiet_output
 from churnml.campaign.stacked import Stacked
 
 __all__ = ["Blocks", "alike"]
@@ -79,12 +80,14 @@ class Blocks:
         """Return how many get each action by the whole-number program, and a bound of what they gain."""
         if not self.n_variables or (self.room < 0).any():
             return None, np.inf
-        found = milp(
-            -self.gain,
-            integrality=np.ones(self.n_variables),
-            constraints=LinearConstraint(self._constraints(), ub=np.append(self.count, self.room)),
-            options={"mip_rel_gap": _GAP, "node_limit": _MOST_NODES},
-        )
+        constraints = LinearConstraint(self._constraints(), ub=np.append(self.count, self.room))
+        with quiet_output():
+            found = milp(
+                -self.gain,
+                integrality=np.ones(self.n_variables),
+                constraints=constraints,
+                options={"mip_rel_gap": _GAP, "node_limit": _MOST_NODES},
+            )
         bound = -found.mip_dual_bound if found.mip_dual_bound is not None else np.inf
         return (None if found.x is None else np.rint(found.x).astype(np.intp)), float(bound)
 
