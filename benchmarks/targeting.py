@@ -27,6 +27,7 @@ import pyarrow.parquet as pq
 import yaml
 
 from benchmarks.measure import REPOSITORY, run
+from benchmarks.state_filter import foretold_leaving
 from churnml.campaign.allocate import Limit, allocate
 from churnml.campaign.gain import Estimate, expected_gains
 
@@ -64,6 +65,7 @@ class Company:
         self.truth = _beside(ids, root / "data/simulated_truth/customers.parquet")
         people = _beside(ids, root / "data/simulated/customers.parquet")
         self.segment = people["segment"].to_numpy(zero_copy_only=False).astype(str)
+        self.foretold = foretold_leaving(root, ids, self.segment)
         may = {
             channel: pc.and_(pc.equal(people[f"consent_{channel}"], "yes"), pc.is_valid(people[channel]))
             for channel in ("phone", "email")
@@ -132,6 +134,9 @@ def compared(company: Company, *, scale: float) -> dict[str, float]:
         "true risk and value, effect of the segment": best((alive * company.lost)[:, None] * effects - COST),
         "true risk, own value": best((alive * lost)[:, None] * effects - COST),
         "own risk, true value": best((p_leave * company.lost)[:, None] * effects - COST),
+        "risk by a filter of the true rates, true value": best(
+            (np.where(at_risk, company.foretold, np.nan) * company.lost)[:, None] * effects - COST
+        ),
     }
 
 
