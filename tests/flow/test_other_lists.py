@@ -234,7 +234,10 @@ DEFINITIONS = {
         "histories": {"tables": {"customers": CUSTOMERS}},
         "lists": ASSUMED,
     },
-    "no_contact": {"histories": {"tables": {"customers": {"contact": None, "consent": None}}}},
+    "no_contact": {
+        "histories": {"tables": {"customers": {"contact": None, "consent": None}}},
+        "campaign": {"teams": None},  # teams are made of owners, who are contact data
+    },
     "no_consent": {"histories": {"tables": {"customers": {"consent": None}}}},
 }
 
