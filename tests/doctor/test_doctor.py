@@ -117,6 +117,13 @@ def test_private_places_open_to_others_are_told(tmp_path: Path) -> None:
     assert "doctor.writable" in rules(look_at_permissions(tmp_path))
 
 
+def test_what_comes_with_every_clone_is_nothing_private(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir(mode=0o755)
+    (tmp_path / "data" / "README.md").write_text("What lies here.")
+    (tmp_path / "data" / "README.md").chmod(0o644)
+    assert not [found for found in look_at_permissions(tmp_path) if found.rule == "doctor.readable"]
+
+
 def test_a_changed_file_of_the_prepared_store_is_found(golden: Path, tmp_path: Path) -> None:
     copy = tmp_path / "prepared"
     shutil.copytree(golden / "data" / "prepared", copy)

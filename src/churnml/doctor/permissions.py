@@ -12,6 +12,8 @@ from churnml.doctor.findings import ENVIRONMENT, PRIVACY, Ailment
 __all__ = ["look_at_permissions"]
 
 _PRIVATE = ("data", ".dvc/cache", "mlartifacts", "mlflow.db", ".churnml")
+_TOLD = "README.md"
+"""What a folder is for, as it comes with every clone: nothing private."""
 _MOST_FILES = 200_000
 
 
@@ -55,6 +57,8 @@ def _open_to_others(path: Path) -> tuple[int, int]:
             folders.clear()
             continue
         for name in files:
+            if name == _TOLD:
+                continue
             file = os.lstat(os.path.join(folder, name)).st_mode
             n_open += stat.S_ISREG(file) and bool(file & stat.S_IROTH)
             n_written += stat.S_ISREG(file) and bool(file & stat.S_IWOTH)
