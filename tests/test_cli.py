@@ -21,8 +21,6 @@ from churnml.errors import ConfigError, DataError, EnvironmentFault
 from churnml.stage import ERROR_FILE
 from churnml.workspace import make_workspace, require_folder, run_pipeline
 
-pytestmark = pytest.mark.filterwarnings("ignore:The line search algorithm did not converge")
-
 CHURNML = [sys.executable, "-c", "from churnml.cli import main; main()"]
 
 

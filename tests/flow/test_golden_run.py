@@ -19,9 +19,6 @@ from churnml.flow.export_on_demand import export_on_demand
 from churnml.flow.judge import evaluate
 from churnml.wording import catalogue
 
-# Where a curve is flat, the line search of BFGS says so; the fit is compared by its likelihood.
-pytestmark = pytest.mark.filterwarnings("ignore:The line search algorithm did not converge")
-
 AS_OF = pa.scalar(datetime(2024, 6, 30, tzinfo=UTC), pa.timestamp("us", tz="UTC"))
 COLUMNS = [
     *("customer_id", "as_of", "p_churn", "p_churn_30d", "p_churn_90d", "p_churn_180d", "p_churn_365d"),

@@ -19,9 +19,6 @@ from churnml.flow.learn import churn_carry
 from churnml.flow.spine import read_plan
 from churnml.timeline import DAY_US
 
-# Where a curve is flat, the line search of BFGS says so; the fit is compared by its likelihood.
-pytestmark = pytest.mark.filterwarnings("ignore:The line search algorithm did not converge")
-
 ASKED = 900
 """The simulated company is 20 months old."""
 

@@ -19,8 +19,6 @@ from test_cli import churnml
 from churnml.parquet import write_parquet
 from churnml.storage import read_json, write_json
 
-pytestmark = pytest.mark.filterwarnings("ignore:The line search algorithm did not converge")
-
 FAST = ("verify", "--quick", "--sample", "40")
 
 
