@@ -91,6 +91,13 @@ def test_contact_rows_are_a_decision_in_words(folder: Path) -> None:
     }
 
 
+def test_who_is_listed_without_a_cause_is_listed_with_a_reason(tmp_path: Path) -> None:
+    without = SCORES.set_column(5, "reason_1", pa.nulls(N, pa.string()))
+    write_lists(decide(without, CONTACTS, plan=PLAN), tmp_path / "spring")
+    told = {row["Reason 1"] for row in rows(tmp_path / "spring" / "contact.csv")}
+    assert told == {"Nothing raises the risk; listed for what the customer is worth"}
+
+
 def test_nobody_outside_the_contact_list_can_be_reached_through_the_files(folder: Path) -> None:
     listed = {r["Customer"] for r in rows(folder / "contact.csv")}
     assert not listed & {f"c{i:02}" for i in range(0, N, 7)}

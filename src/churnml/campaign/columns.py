@@ -163,7 +163,9 @@ def _column(decisions: Decisions, rows: pa.Table, name: str, language: str) -> p
     if name in constants:
         return pa.repeat(pa.scalar(constants[name], pa.string()), rows.num_rows)
     if name.startswith("reason_") and name != "reason_code":
-        return reason_sentences(rows[name], language)
+        told = reason_sentences(rows[name], language)
+        # Who is listed for what is at stake alone has no cause that raises the risk: the caller is told just that.
+        return pc.fill_null(told, words(f"list.no_cause_{decisions.ranking}", language)) if name == "reason_1" else told
     stored = {"group": "decision", "reason": "exclusion", "reason_code": "exclusion"}.get(name, name)
     return rows[stored] if stored in rows.column_names else None
 
