@@ -1,4 +1,4 @@
-"""What a contact is worth, how many can be paid for, and which tier and band a customer belongs to."""
+"""How many contacts can be paid for, and which tier and band a customer belongs to."""
 
 from __future__ import annotations
 
@@ -8,46 +8,13 @@ from decimal import Decimal
 import numpy as np
 import numpy.typing as npt
 
-from churnml.metrics import profit
-
-__all__ = ["RISK_BANDS", "expected_gain", "n_affordable", "risk_bands", "value_tiers"]
+__all__ = ["RISK_BANDS", "n_affordable", "risk_bands", "value_tiers"]
 
 Floats = npt.NDArray[np.float64]
 Texts = npt.NDArray[np.str_]
 
 RISK_BANDS = ("not_at_risk", "low", "medium", "high", "very_high")
 """Risk bands, ascending."""
-
-
-def expected_gain(p_churn: Floats, clv: Floats, *, effect: float, cost: float) -> Floats:
-    """Return what contacting each customer is expected to gain: p x clv x effect - cost.
-
-    Parameters
-    ----------
-    p_churn : ndarray, shape (n_customers,)
-        Probability of leaving; NaN = not at risk.
-    clv : ndarray, shape (n_customers,)
-        Value to come, in money; NaN = unknown.
-    effect : float
-        Share of the probability of leaving that the contact removes.
-    cost : float
-        Of one contact, in the same money.
-
-    Returns
-    -------
-    ndarray, shape (n_customers,)
-        Money; NaN where the probability or the value is.
-
-    Examples
-    --------
-    >>> expected_gain(np.array([0.5]), np.array([200.0]), effect=0.2, cost=4.0).tolist()
-    [16.0]
-    """
-    gain = np.full(len(p_churn), np.nan)
-    known = ~(np.isnan(p_churn) | np.isnan(clv))
-    if known.any():
-        gain[known] = profit.expected_gain(p_churn[known], clv[known], effect=effect, cost=cost)
-    return gain
 
 
 def n_affordable(*, budget: float | None, cost: float, capacity: int | None) -> tuple[int | None, str]:
