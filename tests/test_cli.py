@@ -17,6 +17,7 @@ from crm_rows import crm_rows, export
 from small_company import PROJECT, small_params, write_params
 
 from churnml import __version__, cli, tracking, workspace
+from churnml.commands import running
 from churnml.errors import ConfigError, DataError, EnvironmentFault
 from churnml.stage import ERROR_FILE
 from churnml.workspace import make_workspace, require_folder, run_pipeline
@@ -84,7 +85,7 @@ def test_an_interrupted_command_ends_with_130(tmp_path: Path, monkeypatch: pytes
     def interrupted() -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(cli, "_say", lambda _: interrupted())
+    monkeypatch.setattr(running, "say", lambda _: interrupted())
     assert churnml("version", folder=tmp_path) == 130
 
 

@@ -1,0 +1,1 @@
+"""Commands: each checks its arguments, calls the flow, and ends with an exit code."""

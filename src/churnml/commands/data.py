@@ -1,0 +1,120 @@
+"""Commands on histories: propose the parameters, check, prove that nothing leaks."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from churnml.commands.common import PARAMS, leave, say
+
+__all__ = ["check", "init", "verify"]
+
+
+def init(
+    files: Annotated[list[Path], typer.Argument(help="CSV or Parquet files, or folders of them.")],
+    workspace: Annotated[Path, typer.Option(help="Folder to work in.")] = Path(),
+    id_column: Annotated[str | None, typer.Option("--id", help="Column of the customer's id.")] = None,
+    label: Annotated[str | None, typer.Option(help="Column that says who left, in a table without history.")] = None,
+    as_of: Annotated[str | None, typer.Option(help="ISO date up to which rows count.")] = None,
+    currency: Annotated[str | None, typer.Option(help="ISO code, for example EUR.")] = None,
+    timezone: Annotated[str | None, typer.Option(help="IANA zone of times without zone.")] = None,
+    margin: Annotated[float | None, typer.Option(help="Share of the amount that is margin.")] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Ask nothing: take the likelier one and list it.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace a params.yaml that is there.")] = False,
+) -> None:
+    """Propose params.yaml from your own files, each line with its reason, and make the folder ready to run."""
+
+    def work() -> int:
+        from churnml.flow.start import start
+        from churnml.onboarding.draft import Wishes
+        from churnml.onboarding.questions import answers, open_lines
+        from churnml.workspace import refuse_others, start_workspace
+
+        is_asked = not yes and sys.stdin.isatty() and sys.stdout.isatty()
+        refuse_others(workspace)
+        wishes = Wishes(id_column, label, as_of, currency, timezone, margin)
+        ask = answers(_choose if is_asked else None)
+        proposal, problem = start(files, root=workspace, wishes=wishes, ask=ask, force=force)
+        start_workspace(workspace)
+        for line in open_lines(proposal, answered=ask.answered):
+            say(line)
+        if problem is not None:
+            raise problem
+        return 0
+
+    leave(work)
+
+
+def _choose(text: str, options: Sequence[str]) -> str:
+    """Ask on the terminal; the first one is taken where nothing is typed."""
+    for number, option in enumerate(options, start=1):
+        say(f"  {number}  {option}")
+    number = typer.prompt(text, default=1, type=int)
+    return options[min(max(int(number), 1), len(options)) - 1]
+
+
+def check(
+    params: Annotated[Path, typer.Option(help="Parameter file.")] = PARAMS,
+) -> None:
+    """Read and check the histories, and say what they suffice for; nothing but the report is kept."""
+
+    def work() -> int:
+        import tempfile
+
+        from churnml.config import load_params
+        from churnml.flow.enough import add_to_report, enough, enough_lines
+        from churnml.flow.raw import prepare_histories
+
+        loaded = load_params(params)
+        root = params.resolve().parent
+        (root / "data").mkdir(exist_ok=True)
+        report = root / "reports" / "data_check"
+        with tempfile.TemporaryDirectory(prefix=".check-", dir=root / "data") as private:
+            history = prepare_histories(
+                loaded,
+                root=root,
+                target=Path(private) / "prepared",
+                check=report.with_suffix(".json"),
+                check_page=report.with_suffix(".html"),
+                remember=False,
+            )
+            for info in history.tables.values():
+                say(f"{info.name}: {info.n_rows:,} rows usable")
+            found = enough(history, loaded, Path(private))
+            add_to_report(found, report.with_suffix(".json"), report.with_suffix(".html"))
+        for line in enough_lines(found, language=loaded.campaign.language):
+            say(line)
+        say("reports/data_check.html says what was found.")
+        return 0
+
+    leave(work)
+
+
+def verify(
+    sample: Annotated[int | None, typer.Option(help="Customers to disturb; default: verify.customers.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of the sample; default: verify.seed.")] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="Fewer dates and repetitions.")] = False,
+    params: Annotated[Path, typer.Option(help="Parameter file.")] = PARAMS,
+) -> None:
+    """Try to make the future show through the features; exit code 4 with the column or the dates where it does."""
+
+    def work() -> int:
+        from churnml.config import load_params
+        from churnml.flow.verify import sizes_of
+        from churnml.flow.verify import verify as prove
+
+        loaded = load_params(params)
+        report = prove(
+            loaded,
+            root=params.resolve().parent,
+            sizes=sizes_of(loaded, sample=sample, seed=seed, quick=quick),
+            say=say,
+        )
+        say(f"Nothing leaks; {report['n_warnings']} warnings. reports/verify.html says what was tried.")
+        return 0
+
+    leave(work)

@@ -1,0 +1,81 @@
+"""Commands on models: score, compare, promote."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from churnml.commands.common import CHAMPION, PARAMS, leave, say
+
+__all__ = ["compare", "promote", "score"]
+
+
+def score(
+    as_of: Annotated[str | None, typer.Option(help="ISO date or time; default: histories.as_of.")] = None,
+    model: Annotated[str, typer.Option(help="Registry reference, or a folder such as models/churn.")] = CHAMPION,
+    out: Annotated[Path, typer.Option(help="Parquet file to write.")] = Path("data/scored/fresh.parquet"),
+    params: Annotated[Path, typer.Option(help="Parameter file.")] = PARAMS,
+) -> None:
+    """Score all customers as of a date with a trained model."""
+
+    def work() -> int:
+        from churnml.config import load_params
+        from churnml.flow.fresh import score_as_of
+
+        loaded = load_params(params)
+        if as_of is not None:
+            loaded = loaded.at(as_of)
+        manifest = score_as_of(loaded, root=params.resolve().parent, reference=model, out=out)
+        say(f"{manifest['rows']:,} customers, {manifest['at_risk']:,} at risk, by {manifest['model_version']}: {out}")
+        return 0
+
+    leave(work)
+
+
+def compare(
+    model: Annotated[str, typer.Argument(help="churn or clv.")] = "churn",
+    champion: Annotated[str, typer.Option(help="Alias or version.")] = "champion",
+    challenger: Annotated[str, typer.Option(help="Alias or version.")] = "challenger",
+    params: Annotated[Path, typer.Option(help="Parameter file.")] = PARAMS,
+) -> None:
+    """Compare two versions of a model on customers and dates that neither had learned from; exit code 5 if no gain."""
+
+    def work() -> int:
+        from churnml.config import load_params
+        from churnml.flow.promote import compared
+
+        found = compared(load_params(params), params.resolve().parent, model, champion=champion, challenger=challenger)
+        for reason in found["verdict"]["reasons"]:
+            say(reason["en"])
+        is_better = bool(found["verdict"]["ok"])
+        say("The challenger may take the champion's place." if is_better else "The champion stays.")
+        say(f"reports/compare_{model}.html shows every figure.")
+        return 0 if is_better else 5
+
+    leave(work)
+
+
+def promote(
+    model: Annotated[str, typer.Argument(help="churn or clv.")],
+    version: Annotated[int | None, typer.Option(help="Version; default: the challenger.")] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Promote all the same; needs --why, and leaves a trace.")
+    ] = False,
+    why: Annotated[str, typer.Option(help="Why, in a sentence; kept with the version.")] = "",
+    params: Annotated[Path, typer.Option(help="Parameter file.")] = PARAMS,
+) -> None:
+    """Make a version the champion, if it passed its gate and is better than the champion beyond noise."""
+
+    def work() -> int:
+        from datetime import UTC, datetime
+
+        from churnml.flow.promote import promote as make_champion
+
+        at = datetime.now(UTC).isoformat(timespec="seconds")
+        done = make_champion(params, model, version=version, force=force, why=why, at=at)
+        say(f"{model}: version {done['version']} is the champion{' by force' if done['forced'] else ''}.")
+        return 0
+
+    leave(work)
