@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from churnml.commands import data, lists, models, running
+from churnml.commands import customers, data, lists, models, running
 from churnml.stage import end_on_sigterm
 
 __all__ = ["main"]
@@ -29,6 +29,7 @@ for command in (
     models.score,
     models.compare,
     models.promote,
+    customers.explain,
     lists.affected,
     lists.alarm,
     lists.export,

@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -17,7 +18,7 @@ from churnml.errors import DataError
 from churnml.parquet import read_parquet, write_parquet
 from churnml.storage import digest_fault, digest_file, write_bytes
 
-__all__ = ["RECORD_FILE", "keep_record", "previous_record", "record", "record_facts", "write_record"]
+__all__ = ["RECORD_FILE", "decisions_about", "keep_record", "previous_record", "record", "record_facts", "write_record"]
 
 RECORD_FILE = "decisions.parquet"
 """The record of a run in its folder of lists."""
@@ -28,6 +29,7 @@ _RECORDED = (
 )
 """Ids and decisions: no name, address or number."""
 
+_TOLD = ("decision", "exclusion", "action", "channel", "expected_gain")
 _FIGURES = ("risk_band", "p_churn", "value_tier", "clv", "value_at_risk", "expected_gain")
 _FACTS = b"churnml"
 _NAME = re.compile(r"(\d{4,})-([0-9a-f]{16})\.parquet")
@@ -119,6 +121,32 @@ def previous_record(store: Path, campaign: str, *, before: date) -> pa.Table | N
                 raise digest_fault(path.name)
             return read_parquet(path)
     return None
+
+
+def decisions_about(store: Path, customer: str, *, until: str) -> list[dict[str, Any]]:
+    """Return what lists decided about a customer, the newest record of each campaign and day, newest day first.
+
+    Parameters
+    ----------
+    store : Path
+    customer : str
+    until : str
+        ISO date of the last day looked at.
+
+    Returns
+    -------
+    list of dict
+        ``campaign``, ``as_of``, ``decision``, ``exclusion``, ``action``, ``channel``, ``expected_gain``.
+    """
+    found = []
+    for folder in sorted(store.glob("*/*")) if store.is_dir() else ():
+        kept = _kept(folder) if _DAY.fullmatch(folder.name) and folder.name <= until[:10] else {}
+        if kept:
+            table = read_parquet(kept[max(kept)][0])
+            facts = {name: record_facts(table)[name] for name in ("campaign", "as_of")}
+            for row in table.filter(pc.equal(table["customer_id"].cast(pa.string()), customer)).to_pylist():
+                found.append(facts | {name: row.get(name) for name in _TOLD})
+    return sorted(found, key=lambda each: (each["as_of"], each["campaign"]), reverse=True)
 
 
 def _kept(folder: Path) -> dict[int, tuple[Path, str]]:
