@@ -1,0 +1,1 @@
+"""How relationships with customers stand, what changes did to them, and whether they begin to break."""
