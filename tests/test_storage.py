@@ -3,6 +3,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from churnml.storage import (
     digest_file,
     new_file,
     new_folder,
+    private_folder,
     read_json,
     resolve,
     write_bytes,
@@ -169,10 +171,24 @@ def test_old_folder_comes_back_when_the_new_one_cannot_take_its_place(
             raise OSError(errno.EIO, os.strerror(errno.EIO))
         return rename(self, target)
 
+    monkeypatch.setattr(storage, "exchange", lambda *_: False)
     monkeypatch.setattr(Path, "rename", second_fails)
     with pytest.raises(EnvironmentFault, match="out: cannot be written"), new_folder(final):
         pass
     assert [path.read_bytes() for path in tmp_path.rglob("a")] == [b"old"]
+    assert os.listdir(tmp_path) == ["out"]
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+def test_a_folder_takes_the_place_of_another_with_and_without_help_of_the_system(
+    at_once: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not at_once:
+        monkeypatch.setattr(storage, "exchange", lambda *_: False)
+    write_bytes(b"old", tmp_path / "out" / "a")
+    with new_folder(tmp_path / "out") as temp:
+        write_bytes(b"new", temp / "a")
+    assert [path.read_bytes() for path in tmp_path.rglob("a")] == [b"new"]
     assert os.listdir(tmp_path) == ["out"]
 
 
@@ -224,7 +240,7 @@ def test_full_disk_leaves_the_old_file(place: str, tmp_path: Path, monkeypatch: 
     final = tmp_path / "x"
     write_bytes(b"old", final)
     monkeypatch.setattr(storage if place == "_sync" else os, place.removeprefix("os."), full)
-    with pytest.raises(EnvironmentFault, match=r"x: cannot be written \(No space left on device\)\. Free disk space"):
+    with pytest.raises(EnvironmentFault, match=r"x: cannot be written \(No space left on device; at least 3 bytes are"):
         write_bytes(b"new", final)
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {"x": b"old"}
 
@@ -235,6 +251,51 @@ def test_full_disk_leaves_the_old_folder(tmp_path: Path, monkeypatch: pytest.Mon
     with pytest.raises(EnvironmentFault, match="b: cannot be written"), new_folder(tmp_path / "out") as temp:
         write_bytes(b"new", temp / "b")
     assert sorted(path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*")) == ["out", "out/a"]
+
+
+def test_what_is_inside_a_folder_being_made_is_told_by_its_final_path(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(EnvironmentFault, match=r"^out/sub/b: cannot") as caught, new_folder(Path("out")) as temp:
+        write_bytes(b"new", temp / "sub" / "b")
+    assert caught.value.rule == "environment.no_room"
+
+
+def test_room_that_cannot_be_asked_for_is_too_little(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(storage.shutil, "disk_usage", full)
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(EnvironmentFault, match="at least 9 bytes are needed, too few are free"):
+        write_bytes(b"123456789", tmp_path / "x")
+
+
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EROFS, errno.EPERM])
+def test_a_folder_that_is_closed_is_named(number: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def closed(*_: object, **__: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "data").mkdir()
+    monkeypatch.setattr(storage.os, "open", closed)
+    with pytest.raises(EnvironmentFault, match=r"^data/x: cannot be written \(.*; folder data\)\. Mend") as caught:
+        write_bytes(b"1", Path("data") / "x")
+    assert caught.value.rule == "environment.read_only"
+
+
+def test_a_private_folder_is_gone_at_the_end_however_it_comes(tmp_path: Path) -> None:
+    for error in (None, Stop("half way")):
+        with pytest.raises(Stop, match="half way") if error else nullcontext():
+            leave_something(tmp_path / "deep", error)
+        assert os.listdir(tmp_path / "deep") == []
+
+
+def leave_something(parent: Path, error: Exception | None) -> None:
+    with private_folder(parent, "check") as temp:
+        assert mode(temp) == 0o700
+        (temp / "a").write_bytes(b"")
+        if error:
+            raise error
 
 
 def test_a_file_where_a_folder_is_needed_is_an_environment_fault(tmp_path: Path) -> None:

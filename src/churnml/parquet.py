@@ -58,7 +58,7 @@ def write_parquet(
     options = PARQUET_OPTIONS | {"row_group_size": row_group_size}
     if coded is not None:
         options |= _CODED_OPTIONS | {"use_dictionary": list(coded) or False}
-    with new_file(final) as temp:
+    with new_file(final, needs=table.nbytes) as temp:
         pq.write_table(table, temp, **options)
 
 

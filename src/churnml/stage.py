@@ -14,7 +14,7 @@ from types import FrameType
 from typing import NoReturn
 
 from churnml.errors import ChurnmlError, EnvironmentFault
-from churnml.storage import digest_bytes, write_json
+from churnml.storage import NO_ROOM, digest_bytes, write_json
 
 __all__ = ["ERROR_FILE", "end_on_sigterm", "ends_well", "parse_paths", "run_stage"]
 
@@ -23,7 +23,8 @@ ERROR_FILE = Path("reports") / "last_error.json"
 
 _INTERRUPTED, _TERMINATED = 130, 143
 _ENVIRONMENT = {
-    *(errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EBUSY),
+    *NO_ROOM,
+    *(errno.EROFS, errno.EIO, errno.EBUSY),
     *(errno.EACCES, errno.EPERM),
     *(errno.EMFILE, errno.ENFILE, errno.ENOMEM),
 }

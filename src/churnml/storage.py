@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
 import re
-import secrets
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from churnml.errors import ConfigError, DataError, EnvironmentFault
+from churnml.temporary import exchange, final_name, held, remove, size_of, sweep_beside, temp_name
 
 __all__ = [
+    "NO_ROOM",
     "as_fault",
     "digest_bytes",
     "digest_fault",
     "digest_file",
     "new_file",
     "new_folder",
+    "private_folder",
     "read_json",
     "read_sealed_json",
     "resolve",
@@ -30,6 +33,9 @@ __all__ = [
     "write_sealed_json",
 ]
 
+NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+"""Errors of a disk, a quota or a limit that is full."""
+_CLOSED = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
 _PATTERN = re.compile(r"[*?\[\]{}\x00-\x1f]")
 
 
@@ -108,73 +114,88 @@ def _sync(path: Path) -> None:
         os.close(descriptor)
 
 
-def _temp_name(final: Path) -> Path:
-    return final.parent / f".{final.name}.{secrets.token_hex(8)}.tmp"
-
-
-def _sweep(final: Path) -> None:
-    """Remove what an interrupted earlier run left beside ``final``, and nothing of a longer name's.
-
-    A temporary folder may have been filled as a whole by way of another one, which lies beside it.
-    """
-    name, temp = re.escape(final.name), r"\.[0-9a-f]{16}\.tmp"
-    ours = re.compile(rf"\.{name}{temp}|\.\.{name}{temp}{temp}")
-    for left in final.parent.iterdir():
-        if ours.fullmatch(left.name):
-            _remove(left)
-
-
-def _remove(path: Path) -> None:
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)
-
-
 @contextmanager
-def as_fault(final: Path) -> Iterator[None]:
-    """Turn an operating-system error into one a user can act on; nothing is left under the final name."""
+def as_fault(final: Path, *, temp: Path | None = None, needs: int = 0) -> Iterator[None]:
+    """Turn an operating-system error into one a user can act on; nothing is left under the final name.
+
+    Parameters
+    ----------
+    final : Path
+    temp : Path, optional
+        Where it is being written.
+    needs : int, optional
+        Bytes it takes, as far as that is known beforehand.
+    """
     try:
         yield
     except EnvironmentFault:
         raise
     except OSError as error:
-        raise EnvironmentFault(
-            f"cannot be written ({error.strerror or 'input/output error'})",
-            rule="environment.write",
-            file=final.name,
-            next_step="Free disk space or mend the permissions, then run again.",
-        ) from error
+        raise _write_fault(error, final, max(1, needs, size_of(temp) if temp else 0)) from error
+
+
+def _write_fault(error: OSError, final: Path, needs: int) -> EnvironmentFault:
+    """Say which path could not be written, and how many bytes it takes or which folder is closed."""
+    why, rule = error.strerror or "input/output error", "environment.write"
+    next_step = "Free disk space or mend the permissions, then run again."
+    folder = next((each for each in final.parents if each.is_dir()), final.parent)
+    if error.errno in NO_ROOM:
+        rule, why = "environment.no_room", f"{why}; at least {needs:,} bytes are needed, {_free(folder)} are free"
+        next_step = "Free disk space, then run again."
+    elif error.errno in _CLOSED:
+        rule, why = "environment.read_only", f"{why}; folder {_shown(folder)}"
+        next_step = "Mend the permissions of the folder, then run again."
+    return EnvironmentFault(f"cannot be written ({why})", rule=rule, file=_shown(final), next_step=next_step)
+
+
+def _free(folder: Path) -> str:
+    try:
+        return f"{shutil.disk_usage(folder).free:,}"
+    except OSError:
+        return "too few"
+
+
+def _shown(path: Path) -> str:
+    """Return a path as its user knows it: from the folder of work, and without temporary names in it."""
+    plain = Path(*(final_name(part) for part in path.parts))
+    here = Path.cwd()
+    return (plain.relative_to(here) if plain.is_relative_to(here) else plain).as_posix()
 
 
 @contextmanager
-def _beside(final: Path) -> Iterator[Path]:
+def _beside(final: Path, *, needs: int = 0) -> Iterator[Path]:
     """Yield a free name beside ``final``; what stands under it at the end is removed."""
-    with as_fault(final):
-        final.parent.mkdir(parents=True, exist_ok=True)
-        _sweep(final)
-        temp = _temp_name(final)
-        try:
+    temp = temp_name(final)
+    try:
+        with as_fault(final, temp=temp, needs=needs):
+            final.parent.mkdir(parents=True, exist_ok=True)
+            sweep_beside(final)
             yield temp
             _sync(final.parent)
-        finally:
-            if temp.is_dir():
-                shutil.rmtree(temp, ignore_errors=True)
-            else:
-                temp.unlink(missing_ok=True)
+    finally:
+        with suppress(OSError):
+            remove(temp)
 
 
 @contextmanager
-def new_file(final: Path) -> Iterator[Path]:
+def new_file(final: Path, *, needs: int = 0) -> Iterator[Path]:
     """Yield a private temporary path; on success it is synced and renamed to ``final``, on failure removed.
+
+    Parameters
+    ----------
+    final : Path
+    needs : int, optional
+        Bytes it takes, where that is known beforehand: told where there is no room.
 
     Raises
     ------
     EnvironmentFault
-        If the disk is full or the folder cannot be written.
+        If the disk is full or the folder cannot be written, naming it.
     """
-    with _beside(final) as temp:
-        os.close(os.open(temp, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+    with (
+        _beside(final, needs=needs) as temp,
+        held(os.open(temp, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)),
+    ):
         yield temp
         _sync(temp)
         temp.replace(final)
@@ -188,30 +209,56 @@ def new_folder(final: Path) -> Iterator[Path]:
     """
     with _beside(final) as temp:
         temp.mkdir(mode=0o700)
-        yield temp
-        for path in (*temp.rglob("*"), temp):
-            _sync(path)
-        _take_the_place(temp, final)
+        with held(os.open(temp, os.O_RDONLY)):
+            yield temp
+            for path in (*temp.rglob("*"), temp):
+                _sync(path)
+            _take_the_place(temp, final)
+
+
+@contextmanager
+def private_folder(parent: Path, name: str) -> Iterator[Path]:
+    """Yield a private temporary folder that is removed at the end; what a killed run left of it is removed first.
+
+    Raises as :func:`new_file`.
+
+    Parameters
+    ----------
+    parent : Path
+        Made where it is not there.
+    name : str
+        What it is for, as a part of its name.
+    """
+    temp = temp_name(parent / name)
+    with as_fault(parent):
+        parent.mkdir(parents=True, exist_ok=True)
+        sweep_beside(parent / name)
+        temp.mkdir(mode=0o700)
+    try:
+        with held(os.open(temp, os.O_RDONLY)):
+            yield temp
+    finally:
+        shutil.rmtree(temp, ignore_errors=True)
 
 
 def _take_the_place(temp: Path, final: Path) -> None:
-    """Rename a folder; what was there before comes back if that fails."""
-    if not final.exists():
+    """Rename a folder; what was there before is removed after it, or comes back if that fails."""
+    if not os.path.lexists(final):
         temp.rename(final)
-        return
-    retired = _temp_name(final)
-    final.rename(retired)
-    try:
-        temp.rename(final)
-    except BaseException:
-        retired.rename(final)
-        raise
-    _remove(retired)
+    elif not exchange(temp, final):
+        retired = temp_name(final)
+        final.rename(retired)
+        try:
+            temp.rename(final)
+        except BaseException:
+            retired.rename(final)
+            raise
+        remove(retired)
 
 
 def write_bytes(data: bytes, final: Path) -> None:
     """Write bytes whole or not at all."""
-    with new_file(final) as temp:
+    with new_file(final, needs=len(data)) as temp:
         temp.write_bytes(data)
 
 

@@ -63,28 +63,26 @@ def check(
     """Read and check the histories, and say what they suffice for; nothing but the report is kept."""
 
     def work() -> int:
-        import tempfile
-
         from churnml.config import load_params
         from churnml.flow.enough import add_to_report, enough, enough_lines
         from churnml.flow.raw import prepare_histories
+        from churnml.storage import private_folder
 
         loaded = load_params(params)
         root = params.resolve().parent
-        (root / "data").mkdir(exist_ok=True)
         report = root / "reports" / "data_check"
-        with tempfile.TemporaryDirectory(prefix=".check-", dir=root / "data") as private:
+        with private_folder(root / "data", "check") as private:
             history = prepare_histories(
                 loaded,
                 root=root,
-                target=Path(private) / "prepared",
+                target=private / "prepared",
                 check=report.with_suffix(".json"),
                 check_page=report.with_suffix(".html"),
                 remember=False,
             )
             for info in history.tables.values():
                 say(f"{info.name}: {info.n_rows:,} rows usable")
-            found = enough(history, loaded, Path(private))
+            found = enough(history, loaded, private)
             add_to_report(found, report.with_suffix(".json"), report.with_suffix(".html"))
         for line in enough_lines(found, language=loaded.campaign.language):
             say(line)

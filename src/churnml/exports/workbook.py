@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import re
 import unicodedata
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime, time
 from functools import lru_cache
@@ -14,12 +16,13 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 import xlsxwriter
+from xlsxwriter.exceptions import FileCreateError
 from xlsxwriter.format import Format
 from xlsxwriter.worksheet import Worksheet
 
 from churnml.errors import PrivacyError
 from churnml.exports.long_texts import MAX_TEXT, too_long
-from churnml.storage import new_file
+from churnml.storage import new_file, private_folder
 
 __all__ = ["MAX_ROWS", "MAX_TEXT", "Explanation", "Sheet", "SheetColumn", "write_workbook"]
 
@@ -132,10 +135,10 @@ def write_workbook(path: Path, sheets: Sequence[Sheet], *, explanation: Explanat
     """
     for sheet in sheets:
         _check(sheet)
-    with new_file(path) as temp:
+    with new_file(path) as temp, private_folder(path.parent, f"{path.name}.parts") as parts, _as_os_error():
         options = {
             "constant_memory": True,
-            "tmpdir": str(temp.parent),
+            "tmpdir": str(parts),
             "strings_to_formulas": False,
             "strings_to_urls": False,
             "strings_to_numbers": False,
@@ -146,6 +149,15 @@ def write_workbook(path: Path, sheets: Sequence[Sheet], *, explanation: Explanat
                 _explain(book, explanation)
             for sheet in sheets:
                 _fill(book, sheet)
+
+
+@contextmanager
+def _as_os_error() -> Iterator[None]:
+    """Give back the error of the disk that XlsxWriter hides in one of its own."""
+    try:
+        yield
+    except FileCreateError as error:
+        raise (error.__context__ if isinstance(error.__context__, OSError) else OSError(errno.EIO, "")) from error
 
 
 def _check(sheet: Sheet) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -28,7 +27,7 @@ from churnml.flow.predictions import read_predictions
 from churnml.flow.versions import kept_backtest
 from churnml.reasons.causes import reason_causes
 from churnml.reasons.ranking import risk_reasons
-from churnml.storage import write_bytes, write_json
+from churnml.storage import private_folder, write_bytes, write_json
 from churnml.timeline import parse_instant
 
 __all__ = ["Side", "compare_versions", "side_of", "write_comparison"]
@@ -100,9 +99,7 @@ def compare_versions(
     told: dict[str, Any] = {"model": model, "champion": _told(old), "challenger": _told(new)}
     if old.digest == new.digest:
         return told | {"verdict": verdict_record(Verdict(False, (Remark("compare_same"),)))}
-    (root / "data").mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".compare-", dir=root / "data") as private:
-        folder = Path(private)
+    with private_folder(root / "data", "compare") as folder:
         models = {side.version: _fetched(root, model, side, folder / str(side.version)) for side in (old, new)}
     tested, is_out_of_time = _backtest(root, model, new)
     said = _champion_says(root, model, old, models[old.version], tested)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from pathlib import Path
 
 from churnml import tracking
@@ -15,7 +14,7 @@ from churnml.flow.raw import read_histories
 from churnml.flow.score import Models, score
 from churnml.flow.spine import make_spine
 from churnml.parquet import write_parquet
-from churnml.storage import digest_file, write_json
+from churnml.storage import digest_file, private_folder, write_json
 from churnml.timeline import us_to_iso
 
 __all__ = ["open_models", "score_as_of"]
@@ -82,9 +81,7 @@ def score_as_of(params: Params, *, root: Path, reference: str, out: Path) -> dic
     ModelError
         If the model is not there, or its features differ from those the histories give.
     """
-    (root / "data").mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".score-", dir=root / "data") as private:
-        folder = Path(private)
+    with private_folder(root / "data", "score") as folder:
         models = open_models(root, reference, threads=params.train.threads, folder=folder / "models")
         history = read_histories(params, root=root, target=folder / "prepared")
         make_spine(history, params, folder / "spine", to_score_only=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,7 @@ from churnml.onboarding.amend import amend, end_earlier, notes_of
 from churnml.onboarding.draft import Choice, Question, Wishes
 from churnml.onboarding.files import bring, expand
 from churnml.onboarding.proposal import Proposal, propose
-from churnml.storage import read_json, write_bytes
+from churnml.storage import private_folder, read_json, write_bytes
 
 __all__ = ["RAW", "start"]
 
@@ -79,8 +78,8 @@ def _hold_against_data(proposal: Proposal, root: Path) -> ChurnmlError | None:
     """Check the data by the proposal, and change it until they pass or nothing more can be changed."""
     problem: ChurnmlError | None = None
     for _ in range(_ROUNDS):
-        with tempfile.TemporaryDirectory(prefix=".init-", dir=root / "data") as private:
-            problem, findings = _check(proposal, root, Path(private))
+        with private_folder(root / "data", "init") as private:
+            problem, findings = _check(proposal, root, private)
         if problem is None and end_earlier(proposal, findings):
             continue
         if problem is None:

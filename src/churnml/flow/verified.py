@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -29,7 +28,7 @@ from churnml.histories.store import History, open_history
 from churnml.parquet import read_parquet, write_parquet
 from churnml.snapshots.population import at_risk
 from churnml.snapshots.spine import SnapshotPlan
-from churnml.storage import digest_file, read_json, write_json
+from churnml.storage import digest_file, private_folder, read_json, write_json
 from churnml.verification.excerpt import Excerpt
 
 __all__ = ["Verified", "open_verified", "spine_rows"]
@@ -100,14 +99,14 @@ class Verified:
         plan : FeaturePlan, optional
             By default it is made from the excerpt.
         """
-        with tempfile.TemporaryDirectory(prefix=".build-", dir=self.private) as temp:
-            folder = Path(temp) / "spine"
+        with private_folder(self.private, "build") as temp:
+            folder = temp / "spine"
             folder.mkdir()
             described = read_json(self.spine / "plan.json")
             write_json({**described, "churn_dates_us": sorted(dates), "value_dates_us": []}, folder / "plan.json")
             write_parquet(spine, bucket_path(folder, 0))
-            features = featurize(history, self.params, folder, Path(temp) / "features", root=self.root, plan=plan)
-            return read_parquet(bucket_path(Path(temp) / "features", 0)), features
+            features = featurize(history, self.params, folder, temp / "features", root=self.root, plan=plan)
+            return read_parquet(bucket_path(temp / "features", 0)), features
 
     def described(self, excerpt: Excerpt, customer: pa.Array) -> list[Feature]:
         """Return the descriptions of the project's features, by the plan they were made with."""
@@ -125,15 +124,15 @@ class Verified:
         plan : dict
             The plan of features that was made.
         """
-        with tempfile.TemporaryDirectory(prefix=".build-", dir=self.private) as temp:
-            folder = Path(temp) / "spine"
+        with private_folder(self.private, "build") as temp:
+            folder = temp / "spine"
             folder.mkdir()
             write_json(read_json(self.spine / "plan.json"), folder / "plan.json")
             for number in range(self.history.n_buckets):
                 rows = read_parquet(bucket_path(self.spine, number))
                 write_parquet(_of(rows, wanted), bucket_path(folder, number))
-            featurize(self.history, self.params, folder, Path(temp) / "features", root=self.root)
-            made = Path(temp) / "features"
+            featurize(self.history, self.params, folder, temp / "features", root=self.root)
+            made = temp / "features"
             return self.rows_of(made, wanted), read_json(made / "plan.json")
 
     def rows_of(self, folder: Path, wanted: pa.Array | None, *, columns: list[str] | None = None) -> pa.Table:
@@ -176,9 +175,7 @@ def open_verified(params: Params, *, root: Path) -> Iterator[Verified]:
         If the horizon cannot be labelled, or ``as_of`` lies beyond the data.
     """
     data = root / "data"
-    data.mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".verify-", dir=data) as temp:
-        private = Path(temp)
+    with private_folder(data, "verify") as private:
         history = _current_history(params, root)
         own = history is not None
         if history is None:
