@@ -7,6 +7,7 @@ from pathlib import Path
 
 from churnml.config import load_params, with_own_digests, write_resolved
 from churnml.flow.export_plan import check_exports, with_export_digests
+from churnml.flow.forgotten import with_forgotten_digest
 from churnml.flow.playbook import check_playbooks, with_playbook_digests
 from churnml.stage import parse_paths, run_stage
 
@@ -21,7 +22,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     params, root = load_params(args.params), Path.cwd()
     check_playbooks(params, root=root)
     params = with_playbook_digests(with_own_digests(params, root=root), root=root)
-    params = with_export_digests(params, root=root)
+    params = with_forgotten_digest(with_export_digests(params, root=root), root=root)
     check_exports(params, root=root)
     write_resolved(params, args.resolved)
     return 0

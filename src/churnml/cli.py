@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from churnml.commands import customers, data, lists, models, running
+from churnml.commands import customers, data, lists, models, privacy, running
 from churnml.stage import end_on_sigterm
 
 __all__ = ["main"]
@@ -34,6 +34,7 @@ for command in (
     lists.alarm,
     lists.export,
     lists.receipt,
+    privacy.key,
 ):
     app.command()(command)
 

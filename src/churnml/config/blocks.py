@@ -32,6 +32,7 @@ __all__ = [
     "Gate",
     "Meaning",
     "OwnFeature",
+    "Privacy",
     "Simulate",
     "Snapshots",
     "Train",
@@ -283,6 +284,17 @@ class Gate(Block):
     )
     min_coverage: float = Field(
         default=0.7, ge=0, le=1, description="Share of values within their 80 % intervals, 0 to 1; below, a warning."
+    )
+
+
+class Privacy(Block):
+    """How persons who ask for it are forgotten."""
+
+    retrain_within_days: Days = Field(
+        default=30, description="By when a model that learned from a forgotten person is trained anew, days, 1 to 3650."
+    )
+    digest: str | None = Field(
+        default=None, description="Written by `configure`: SHA-256 of the list of forgotten persons."
     )
 
 

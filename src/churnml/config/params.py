@@ -8,7 +8,19 @@ from pathlib import PurePosixPath
 
 from pydantic import Field, model_validator
 
-from churnml.config.blocks import Churn, Clv, Features, Gate, Reasons, Simulate, Snapshots, Train, Treatments, Verify
+from churnml.config.blocks import (
+    Churn,
+    Clv,
+    Features,
+    Gate,
+    Privacy,
+    Reasons,
+    Simulate,
+    Snapshots,
+    Train,
+    Treatments,
+    Verify,
+)
 from churnml.config.campaign import Campaign
 from churnml.config.campaign_checks import campaign_problems
 from churnml.config.checks import Checks
@@ -53,6 +65,7 @@ class Params(Block):
     campaign: Campaign = Field(default=Campaign(), description="Whom to contact.")
     exports: Exports = Field(default=Exports(), description="Into which CRMs and platforms the list goes.")
     lists: Lists = Field(default=Lists(), description="What is listed beside the retention campaign.")
+    privacy: Privacy = Field(default=Privacy(), description="How persons who ask for it are forgotten.")
     simulate: Simulate = Field(default=Simulate(), description="The simulated company.")
 
     @property

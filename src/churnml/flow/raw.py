@@ -11,6 +11,7 @@ from churnml.config import FETCHED, Params
 from churnml.errors import ConfigError, DataError
 from churnml.exports.data_check_page import data_check_page
 from churnml.flow.contracts import check_rules, contracts, fetched_files, required_tables
+from churnml.flow.forgotten import forgotten_rows
 from churnml.histories.checks import Findings
 from churnml.histories.ledger import read_ledger, write_ledger
 from churnml.histories.overview import file_rows, volumes
@@ -149,6 +150,7 @@ def _read_all(
         findings=findings,
         profile=profile,
         kept=kept,
+        forgotten=forgotten_rows(root),
     )
     return open_history(target)
 

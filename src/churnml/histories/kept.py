@@ -49,7 +49,14 @@ def sweep_kept(folder: Path, tables: Sequence[str]) -> None:
 
 
 def open_kept(
-    folder: Path, contract: TableContract, parts: Sequence[Part], *, n_buckets: int, as_of: int, profile: TableProfile
+    folder: Path,
+    contract: TableContract,
+    parts: Sequence[Part],
+    *,
+    n_buckets: int,
+    as_of: int,
+    profile: TableProfile,
+    forgotten: str = "",
 ) -> KeptParts | None:
     """Return what is kept of a table; None where nothing is to be kept of it.
 
@@ -66,6 +73,8 @@ def open_kept(
     n_buckets, as_of : int
     profile : TableProfile
         Empty; gets what was gathered of the files that need not be read.
+    forgotten : str, optional
+        Digest of the list of persons whose rows are left out.
     """
     place, size = folder / contract.name, sum(part.plain_bytes for part in parts)
     if contract.kind not in {"events", "spells"} or any(not part.is_file for part in parts):
@@ -78,14 +87,15 @@ def open_kept(
         rows = KeptRows(place / _ROWS, n_buckets=n_buckets)
     except BlockingIOError:  # another run of this project
         return None
-    return KeptParts(place, contract, as_of, rows, profile, _first_link(contract, profile, n_buckets), len(parts))
+    link = _first_link(contract, profile, n_buckets, forgotten)
+    return KeptParts(place, contract, as_of, rows, profile, link, len(parts))
 
 
-def _first_link(contract: TableContract, profile: TableProfile, n_buckets: int) -> str:
+def _first_link(contract: TableContract, profile: TableProfile, n_buckets: int, forgotten: str) -> str:
     """Return the digest of everything besides the files that what is kept follows from."""
     declared = {name: value for name, value in asdict(contract).items() if name not in {"file", "files"}}
     zone = [part.tolist() for part in zone_offsets(profile.timezone)]
-    given = [declared, profile.timezone, zone, profile.currency, n_buckets, _code()]
+    given = [declared, profile.timezone, zone, profile.currency, n_buckets, forgotten, _code()]
     return digest_bytes(json.dumps(given, sort_keys=True).encode())
 
 

@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
 from churnml.histories.checks import Finding, Findings, Severity
@@ -24,6 +25,7 @@ from churnml.histories.profile import HistoryProfile, TableProfile
 from churnml.histories.sources import digest_of, entries_of, open_source
 from churnml.histories.spill import BucketSpill
 from churnml.histories.store import StoredFile
+from churnml.histories.suppressed import RowFilter
 from churnml.histories.usable import usable_rows
 from churnml.histories.versions import KeyOwners
 from churnml.progress import step
@@ -50,6 +52,7 @@ def prepare(
     findings: Findings | None = None,
     profile: HistoryProfile | None = None,
     kept: Path | None = None,
+    forgotten: RowFilter | None = None,
 ) -> None:
     """Read every table once and write it as buckets of whole customers, sorted by customer and time.
 
@@ -77,6 +80,8 @@ def prepare(
         Receives what was seen while reading; its ``as_of`` and zone are those given here.
     kept : Path, optional
         Private folder in which rows of files stay for the next run, see :mod:`churnml.histories.kept`.
+    forgotten : RowFilter, optional
+        Leaves out, and counts, the rows of persons who asked to be forgotten.
 
     Raises
     ------
@@ -91,7 +96,8 @@ def prepare(
         parts = {contract.name: source.parts(contract) for contract in contracts}
         scopes = frozenset(name for c in contracts if c.kind in {"spells", "customers"} for name in c.categories)
         n_buckets = _bucket_count([part for each in parts.values() for part in each])
-        run = _Run(temp, n_buckets, as_of, timezone, threads, frozenset(required), scopes, findings, profile, kept)
+        required = frozenset(required)
+        run = _Run(temp, n_buckets, as_of, timezone, threads, required, scopes, findings, profile, kept, forgotten)
         if kept is not None:
             sweep_kept(kept, list(parts))
         tables = {contract.name: _prepare_table(contract, parts[contract.name], run) for contract in contracts}
@@ -116,6 +122,7 @@ class _Run:
     findings: Findings
     profile: HistoryProfile
     kept: Path | None
+    forgotten: RowFilter | None
 
 
 def _bucket_count(parts: Sequence[Part]) -> int:
@@ -159,7 +166,10 @@ def _kept(contract: TableContract, parts: Sequence[Part], run: _Run) -> KeptPart
     if run.kept is None:
         return None
     profile = run.profile.of(contract)
-    return open_kept(run.kept, contract, parts, n_buckets=run.n_buckets, as_of=run.as_of, profile=profile)
+    forgotten = run.forgotten.digest if run.forgotten else ""
+    return open_kept(
+        run.kept, contract, parts, n_buckets=run.n_buckets, as_of=run.as_of, profile=profile, forgotten=forgotten
+    )
 
 
 def _taken(kept: KeptParts, parts: Sequence[Part], run: _Run, owners: KeyOwners) -> int:
@@ -190,6 +200,8 @@ def _read_part(
     seen.expect(contract.file)
     for raw in part.batches():
         batch = conformer.conform(raw)
+        if run.forgotten is not None and contract.id:
+            batch, raw = _without_forgotten(batch, raw, run, contract, n_before=conformer.n_rows)
         seen.see(contract, batch, raw)
         batch = batch.append_column(ROW_HASH, pa.array(hash_rows(raw)))
         keep(usable_rows(batch, contract, as_of=run.as_of, findings=findings, n_before=conformer.n_rows))
@@ -201,6 +213,17 @@ def _read_part(
     for finding in part.findings():
         findings.add(finding)
     return max((instant for instant in instants if instant is not None), default=None)
+
+
+def _without_forgotten(
+    batch: pa.RecordBatch, raw: pa.RecordBatch, run: _Run, contract: TableContract, *, n_before: int
+) -> tuple[pa.RecordBatch, pa.RecordBatch]:
+    """Leave out the rows of persons who asked to be forgotten, and count them."""
+    gone = run.forgotten.rows(batch["customer_id"]) if run.forgotten else np.zeros(batch.num_rows, dtype=bool)
+    place = contract.name, contract.file, contract.id
+    run.findings.add(Finding("data.forgotten", "info", *place, int(gone.sum()), n_before))
+    others = pa.array(~gone)
+    return (batch.filter(others), raw.filter(others)) if gone.any() else (batch, raw)
 
 
 def _finish(contract: TableContract, spill: BucketSpill, n_buckets: int, run: _Run) -> list[FinishedBucket]:

@@ -63,6 +63,7 @@ CATALOGUE: Mapping[str, Rule] = {
         Rule("data.placeholder_ids", "warning"),
         Rule("data.heavy_id", "warning"),
         Rule("data.guest_rows", "info"),
+        Rule("data.forgotten", "info"),
         # Rows that repeat.
         Rule("data.duplicates", "info"),
         Rule("data.grouped_lines", "info"),

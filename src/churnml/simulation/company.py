@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -31,6 +32,8 @@ __all__ = ["EVENT_TABLES", "SimulationSummary", "chunks", "simulate"]
 
 EVENT_TABLES = ("orders", "subscriptions", "visits", "tickets", "ticket_answers", "surveys", "campaigns")
 """Tables whose rows count as events."""
+
+LeaveOut = Callable[[pa.Array], npt.NDArray[np.bool_]]
 
 _CHUNK = 2_000
 _MOST_CUSTOMERS = 9_999_999
@@ -98,6 +101,11 @@ def _chunk(seed: int, number: int, *, first_order: int, mechanism: Mechanism, cl
     }
 
 
+def _without(table: pa.Table, leave_out: LeaveOut) -> pa.Table:
+    ids = table["customer_id"].combine_chunks()
+    return table.filter(pa.array(~leave_out(ids))) if len(ids) else table
+
+
 def _changes_table(mechanism: Mechanism, clock: Clock) -> pa.Table:
     changes = mechanism.changes
     starts = np.array([clock.at_step(change_step(change, clock)) for change in changes], dtype=np.int64)
@@ -158,6 +166,7 @@ def simulate(
     folder: Path,
     truth: Path,
     mechanism: Mechanism | None = None,
+    leave_out: LeaveOut | None = None,
 ) -> SimulationSummary:
     """Simulate a company and write its tables to one folder and the truth to another.
 
@@ -177,6 +186,8 @@ def simulate(
         Where the delivered tables and the truth go; both are replaced as a whole.
     mechanism : Mechanism, optional
         Planted numbers; absent = the documented ones.
+    leave_out : callable, optional
+        Gets customer ids and says which of them are not written.
 
     Returns
     -------
@@ -199,6 +210,8 @@ def simulate(
         paths = {name: delivered / f"{name}.parquet" for name in ("customers", *EVENT_TABLES)}
         with Delivery(paths | {"truth": apart / "customers.parquet"}) as delivery:
             for tables in chunks(n_customers=n_customers, months=months, seed=seed, end=end, mechanism=mechanism):
+                if leave_out is not None:
+                    tables = {name: _without(table, leave_out) for name, table in tables.items()}
                 delivery.add(tables)
                 n_alive += int(pc.sum(tables["truth"]["is_alive"]).as_py())
         changes = _changes_table(mechanism, clock)
