@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from churnml.config import load_params
+from churnml.flow.promotions import require_approved
 from churnml.flow.score import load_models, score
 from churnml.histories.store import open_history
 from churnml.parquet import write_parquet
@@ -18,6 +20,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     params, history = load_params(args.params), open_history(args.prepared)
     models = load_models(args.churn_model, args.clv_model, threads=params.train.threads)
+    if params.promotion.require_approval:
+        require_approved(Path.cwd(), models.digests)
     scored = score(params, history, models, features=args.features, backtest=args.churn_backtest)
     write_parquet(scored, args.scores)
     return 0

@@ -29,6 +29,7 @@ for command in (
     models.score,
     models.compare,
     models.promote,
+    models.sync,
     customers.explain,
     lists.affected,
     lists.alarm,

@@ -45,7 +45,8 @@ _PARTS = ("dvc.yaml", "pipelines", "src")
 _NOT_FOR_GIT = """\
 # Data of customers, and what a run makes of them.
 /data/
-/models/
+/models/*
+!/models/promotions.jsonl
 /reports/
 /mlartifacts/
 /mlflow.db*

@@ -17,8 +17,10 @@ from churnml.config import load_params
 from churnml.errors import ConfigError, ModelError
 from churnml.evaluation.backtest import Predictions
 from churnml.flow import compare as comparing
+from churnml.flow import promote as promoting
 from churnml.flow.predictions import write_predictions
-from churnml.flow.promote import PROMOTIONS, compared, promote
+from churnml.flow.promote import compared, promote
+from churnml.flow.promotions import PROMOTIONS, promotions, require_approved, require_promoted
 from churnml.flow.versions import KEPT, keep_backtests, kept_backtest
 
 N = 1200
@@ -63,14 +65,19 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def project(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    monkeypatch.setattr(comparing, "_fetched", lambda *_: SimpleNamespace(meta={}, spec=None, model=None))
+    for module in (comparing, promoting):
+        monkeypatch.setattr(module, "fetched", lambda *_: SimpleNamespace(meta={}, spec=None, model=None))
     folder = tmp_path / "project"
     shutil.copytree(made, folder)
     return folder
 
 
-def make_champion(project: Path, version: int | None, *, force: bool = False, why: str = "") -> dict[str, object]:
-    return promote(project / "params.yaml", "churn", version=version, force=force, why=why, at=AT)
+def make_champion(
+    project: Path, version: int | None, *, force: bool = False, why: str = "", approved_by: str = ""
+) -> dict[str, object]:
+    return promote(
+        project / "params.yaml", "churn", version=version, force=force, why=why, at=AT, approved_by=approved_by
+    )
 
 
 def test_a_better_version_takes_the_place_and_leaves_a_trace(project: Path) -> None:
@@ -147,6 +154,43 @@ def test_so_many_backtests_are_kept_in_private(tmp_path: Path) -> None:
     assert {path.stat().st_mode & 0o777 for path in kept} == {0o700}
     assert {path.stat().st_mode & 0o777 for folder in kept for path in folder.iterdir()} == {0o600}
     assert kept_backtest(tmp_path, "churn", "0" * 64) is None
+
+
+def test_an_approval_is_kept_with_the_promotion_and_lets_the_model_score(project: Path) -> None:
+    write_params(project, {"promotion": {"require_approval": True}})
+    with pytest.raises(ConfigError, match="--approved-by NAME"):
+        make_champion(project, 2)
+    done = make_champion(project, 2, approved_by=" R. Osei ")
+    assert done["approved_by"] == "R. Osei"
+    assert tracking.tags_of(project, "churn", version=2)[1]["promoted.approved_by"] == "R. Osei"
+    require_approved(project, {"churn": str(done["digest"])})
+    with pytest.raises(ModelError, match="nobody has approved this churn model") as caught:
+        require_approved(project, {"churn": "0" * 64})
+    assert caught.value.exit_code == 5
+
+
+def test_the_first_champion_can_be_approved_where_it_stands(project: Path) -> None:
+    assert make_champion(project, None, approved_by="R. Osei")["version"] == 1
+    assert [line["approved_by"] for line in promotions(project)] == ["R. Osei"]
+
+
+def test_a_champion_that_was_never_promoted_is_refused_once_there_is_a_record(project: Path) -> None:
+    digests = {str(number): tracking.tags_of(project, "churn", version=number)[1] for number in (1, 2)}
+    first, second = ({"churn": digests[number]["sha256.model.json"]} for number in ("1", "2"))
+    require_promoted(project, first)
+    make_champion(project, 2)
+    require_promoted(project, second)
+    with pytest.raises(ModelError, match="is not the one that was promoted"):
+        require_promoted(project, first)
+
+
+@pytest.mark.parametrize("line", ["{", "[]", '{"model": "churn"}', '{"model": 1, "digest": "a"}'])
+def test_a_damaged_record_of_promotions_is_refused_with_its_line(project: Path, line: str) -> None:
+    make_champion(project, 2)
+    with (project / PROMOTIONS).open("a") as file:
+        file.write(line + "\n")
+    with pytest.raises(ModelError, match=r"models/promotions\.jsonl:2: not a line"):
+        promotions(project)
 
 
 @pytest.mark.slow

@@ -1,4 +1,4 @@
-"""Commands on models: score, compare, promote."""
+"""Commands on models: score, compare, promote, sync."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import typer
 
 from churnml.commands.common import CHAMPION, PARAMS, leave, say
 
-__all__ = ["compare", "promote", "score"]
+__all__ = ["compare", "promote", "score", "sync"]
 
 
 def score(
@@ -64,6 +64,7 @@ def promote(
         bool, typer.Option("--force", help="Promote all the same; needs --why, and leaves a trace.")
     ] = False,
     why: Annotated[str, typer.Option(help="Why, in a sentence; kept with the version.")] = "",
+    approved_by: Annotated[str, typer.Option(help="Who answers for it; kept in models/promotions.jsonl.")] = "",
     params: Annotated[Path, typer.Option(help="Parameter file.")] = PARAMS,
 ) -> None:
     """Make a version the champion, if it passed its gate and is better than the champion beyond noise."""
@@ -74,8 +75,23 @@ def promote(
         from churnml.flow.promote import promote as make_champion
 
         at = datetime.now(UTC).isoformat(timespec="seconds")
-        done = make_champion(params, model, version=version, force=force, why=why, at=at)
+        done = make_champion(params, model, version=version, force=force, why=why, at=at, approved_by=approved_by)
         say(f"{model}: version {done['version']} is the champion{' by force' if done['forced'] else ''}.")
+        return 0
+
+    leave(work)
+
+
+def sync(
+    wait: Annotated[int, typer.Option(help="Seconds to wait for the tracking server, for each training.")] = 60,
+) -> None:
+    """Bring trainings kept in .churnml/spool to the tracking server; exit code 7 if it does not answer."""
+
+    def work() -> int:
+        from churnml.flow.spooled import sync as bring
+
+        delivered, left = bring(Path.cwd(), wait_seconds=wait)
+        say(f"{delivered} brought to the tracking store, {left} still kept.")
         return 0
 
     leave(work)

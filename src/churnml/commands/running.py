@@ -20,12 +20,17 @@ def _run(root: Path, stages: Sequence[str]) -> int:
     from churnml.config import load_params
     from churnml.flow.list_files import keep_records
     from churnml.flow.raw import folder_of
+    from churnml.flow.spooled import deliver_older, waiting
     from churnml.workspace import TARGETS, require_folder, run_pipeline
 
+    before = waiting(root)
     if (root / "dvc.yaml").exists():
         keep_records(root)
         require_folder(root, folder_of(load_params(root / "params.yaml")))
     code = run_pipeline(root, targets=stages or TARGETS, error_file=ERROR_FILE)
+    if code == 0 and before and waiting(root) == before:
+        # The stage that records trainings had nothing to do.
+        deliver_older(root)
     if code == 0 and not stages:
         _summarise(root)
     return code

@@ -19,6 +19,7 @@ from churnml.config.lists import Affected, Lists, LoyalAlarm, Winback, affected_
 from churnml.config.loader import load_params, resolved, write_resolved
 from churnml.config.own_files import own_file, with_own_digests
 from churnml.config.params import Params
+from churnml.config.registry import Tracking
 from churnml.config.tables import (
     FETCHED,
     CalendarTable,
@@ -61,6 +62,7 @@ __all__ = [
     "Snapshots",
     "SpellsTable",
     "Table",
+    "Tracking",
     "Train",
     "Treatments",
     "Winback",

@@ -28,6 +28,7 @@ from churnml.config.exports import Exports, export_problems
 from churnml.config.fields import Block, plain_path
 from churnml.config.lists import Lists, list_problems
 from churnml.config.problems import Contradictions, KeyPath, Problem
+from churnml.config.registry import Promotion, Tracking
 from churnml.config.tables import FETCHED, CustomersTable, EventsTable, Histories, SpellsTable, Table
 from churnml.errors import ConfigError, did_you_mean
 from churnml.histories.contract import FILE_ENDINGS, is_table_file
@@ -62,6 +63,8 @@ class Params(Block):
     reasons: Reasons = Field(default=Reasons(), description="What may be given as a reason.")
     verify: Verify = Field(default=Verify(), description="How leakage is looked for.")
     gate: Gate = Field(default=Gate(), description="When a model is refused.")
+    tracking: Tracking = Field(default=Tracking(), description="The record of trainings in MLflow.")
+    promotion: Promotion = Field(default=Promotion(), description="Who lets a model score.")
     campaign: Campaign = Field(default=Campaign(), description="Whom to contact.")
     exports: Exports = Field(default=Exports(), description="Into which CRMs and platforms the list goes.")
     lists: Lists = Field(default=Lists(), description="What is listed beside the retention campaign.")

@@ -30,7 +30,7 @@ from churnml.reasons.ranking import risk_reasons
 from churnml.storage import private_folder, write_bytes, write_json
 from churnml.timeline import parse_instant
 
-__all__ = ["Side", "compare_versions", "side_of", "write_comparison"]
+__all__ = ["Side", "compare_versions", "fetched", "side_of", "write_comparison"]
 
 ModelName = Literal["churn", "clv"]
 _REASONED = 2000
@@ -100,7 +100,7 @@ def compare_versions(
     if old.digest == new.digest:
         return told | {"verdict": verdict_record(Verdict(False, (Remark("compare_same"),)))}
     with private_folder(root / "data", "compare") as folder:
-        models = {side.version: _fetched(root, model, side, folder / str(side.version)) for side in (old, new)}
+        models = {side.version: fetched(root, model, side, folder / str(side.version)) for side in (old, new)}
     tested, is_out_of_time = _backtest(root, model, new)
     said = _champion_says(root, model, old, models[old.version], tested)
     found = compare(model, paired(said, tested), terms=terms_of(params, is_out_of_time=is_out_of_time))
@@ -122,8 +122,9 @@ def _told(side: Side) -> dict[str, Any]:
     return {"version": side.version, "digest": side.digest[:12], "gate": side.gate}
 
 
-def _fetched(root: Path, model: str, side: Side, folder: Path) -> LoadedModel:
-    return load(tracking.fetch(root, f"models:/{model}/{side.version}", folder))
+def fetched(root: Path, model: str, side: Side, folder: Path) -> LoadedModel:
+    """Fetch a version and load it, by number and digest."""
+    return load(tracking.fetch(root, f"models:/{model}/{side.version}", folder), digest=side.digest)
 
 
 def _backtest(root: Path, model: str, side: Side) -> tuple[Predictions, bool]:

@@ -10,6 +10,7 @@ from churnml.errors import ModelError
 from churnml.estimators.artifact import LoadedModel, load
 from churnml.features.plan import FeaturePlan
 from churnml.flow.featurize import featurize
+from churnml.flow.promotions import require_approved, require_promoted
 from churnml.flow.raw import read_histories
 from churnml.flow.score import Models, score
 from churnml.flow.spine import make_spine
@@ -37,7 +38,7 @@ def open_models(root: Path, reference: str, *, threads: int, folder: Path) -> Mo
     Raises
     ------
     ModelError
-        If there is no such churn model, or a file was altered.
+        If there is no such churn model, a file was altered, or the champion is not the one promoted last.
     """
     if not reference.startswith("models:"):
         churn, value = root / reference, (root / reference).parent / "clv"
@@ -45,7 +46,12 @@ def open_models(root: Path, reference: str, *, threads: int, folder: Path) -> Mo
         return Models(loaded, load(value, threads=threads) if (value / "model.json").exists() else None)
     loaded = load(tracking.fetch(root, reference, folder / "churn"), threads=threads)
     alias = reference.partition("@")[2] or "champion"
-    return Models(loaded, _value_model(root, f"models:/clv@{alias}", folder / "clv", threads=threads))
+    found = Models(loaded, _value_model(root, f"models:/clv@{alias}", folder / "clv", threads=threads))
+    if alias == "champion":
+        # Who names a version has chosen it; what an alias names is held against the record.
+        by_alias = found.digests if "@" in reference else {k: d for k, d in found.digests.items() if k == "clv"}
+        require_promoted(root, by_alias)
+    return found
 
 
 def _value_model(root: Path, reference: str, folder: Path, *, threads: int) -> LoadedModel | None:
@@ -83,6 +89,8 @@ def score_as_of(params: Params, *, root: Path, reference: str, out: Path) -> dic
     """
     with private_folder(root / "data", "score") as folder:
         models = open_models(root, reference, threads=params.train.threads, folder=folder / "models")
+        if params.promotion.require_approval:
+            require_approved(root, models.digests)
         history = read_histories(params, root=root, target=folder / "prepared")
         make_spine(history, params, folder / "spine", to_score_only=True)
         plan = FeaturePlan.from_json(models.churn.meta["feature_plan"])

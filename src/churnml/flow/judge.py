@@ -20,6 +20,8 @@ from churnml.exports.evaluation_page import evaluation_page
 from churnml.exports.tables import write_csv
 from churnml.features.columns import slug
 from churnml.flow.predictions import read_predictions
+from churnml.flow.promotions import promoted_digest
+from churnml.flow.spooled import deliver_all
 from churnml.histories.store import History
 from churnml.storage import new_folder, read_json, write_bytes, write_json
 
@@ -162,19 +164,25 @@ def record_and_promote(
 ) -> dict[str, tracking.Recorded]:
     """Record each model in MLflow and give the first that passes its gate the alias ``champion``.
 
-    A later model that passes gets ``challenger``: only ``churnml promote`` moves the champion.
+    A later model that passes gets ``challenger``: only ``churnml promote`` moves the champion. What the store does not
+    take now waits in the spool, as ``tracking.when_unreachable`` says; no output of the stage depends on the store.
+
+    Returns
+    -------
+    dict
+        Where each model was recorded; without those that wait.
 
     Raises
     ------
     EnvironmentFault
-        If the store cannot be reached.
+        If the store cannot be reached and ``tracking.when_unreachable`` is ``fail``.
     """
-    done = {}
     tags = {f"data_sha256.{file}": digest for file, digest in history.digests.items()}
     commit = tracking.git_commit(root)
+    kept = {}
     for name, (figures, verdict) in judged.items():
         search = read_json(models[name] / "model.json")["meta"].get("tuning", {})
-        record = tracking.RunRecord(
+        training = tracking.RunRecord(
             model=name,
             params=_flat(resolved(params)),
             metrics=_numbers(figures) | _of_search(search),
@@ -183,14 +191,9 @@ def record_and_promote(
             plots=[path for path in sorted(plots.glob("*.csv")) if path.stem in _CURVES[name]],
             trials=[_trial(trial) for trial in search.get("trials", [])],
         )
-        done[name] = tracking.record(root, record)
-        if verdict.ok:
-            champion = tracking.champion_version(root, name)
-            if champion is None:
-                tracking.set_alias(root, name, "champion", done[name].version)
-            elif champion != done[name].version:
-                tracking.set_alias(root, name, "challenger", done[name].version)
-    return done
+        kept[name] = tracking.keep(root, training, may_lead=verdict.ok, trusted=promoted_digest(root, name))
+    done = deliver_all(params.tracking, root, new=list(kept.values()))
+    return {name: done[entry] for name, entry in kept.items() if entry in done}
 
 
 def _gate(verdict: Verdict) -> str:

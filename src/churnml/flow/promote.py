@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 from churnml import tracking
 from churnml.config import Params, load_params
 from churnml.errors import ConfigError, ModelError
-from churnml.flow.compare import ModelName, Side, compare_versions, side_of, write_comparison
-from churnml.storage import new_file
+from churnml.flow.compare import ModelName, Side, compare_versions, fetched, side_of, write_comparison
+from churnml.flow.promotions import add_promotion
+from churnml.storage import private_folder
 
-__all__ = ["PROMOTIONS", "compared", "promote"]
-
-PROMOTIONS = Path("models") / "promotions.jsonl"
-"""One line a promotion, to be kept in Git: which files became champion, by which digest, and why."""
+__all__ = ["compared", "promote"]
 
 
 def compared(params: Params, root: Path, model: str, *, champion: str, challenger: str) -> dict[str, Any]:
@@ -31,8 +28,10 @@ def compared(params: Params, root: Path, model: str, *, champion: str, challenge
     return found
 
 
-def promote(params: Path, model: str, *, version: int | None, force: bool, why: str, at: str) -> dict[str, Any]:
-    """Make a version the champion.
+def promote(
+    params: Path, model: str, *, version: int | None, force: bool, why: str, at: str, approved_by: str = ""
+) -> dict[str, Any]:
+    """Make a version the champion, after its files were proven whole.
 
     Parameters
     ----------
@@ -48,29 +47,40 @@ def promote(params: Path, model: str, *, version: int | None, force: bool, why: 
         Reason; needed with ``force``.
     at : str
         When, for the trace.
+    approved_by : str
+        Who answers for it; needed where ``promotion.require_approval`` is set.
 
     Returns
     -------
     dict
-        The line added to :data:`PROMOTIONS`.
+        The line added to the record of promotions.
 
     Raises
     ------
     ConfigError
-        If ``force`` comes without a reason.
+        If ``force`` comes without a reason, or an approval is asked for and nobody is named.
     ModelError
-        If there is no such version, its gate failed, or it is not better than the champion beyond noise.
+        If there is no such version, its gate failed, it is not better than the champion beyond noise, or its files
+        are not those that were registered.
     """
     name, root = _named(model), params.resolve().parent
     if force and not why.strip():
         raise ConfigError(
             "--force needs a reason", rule="config.force", next_step='Say why, for example --why "prices changed".'
         )
-    new = side_of(root, name, "challenger" if version is None else str(version))
+    if load_params(params).promotion.require_approval and not approved_by.strip():
+        raise ConfigError(
+            "promotion.require_approval asks for the name of who approves",
+            rule="config.approval",
+            next_step="Read the card, then promote with --approved-by NAME.",
+        )
     old = _champion(root, name)
+    new = _meant(root, name, version, old if approved_by.strip() else None)
     refusal = _refusal(params, name, old, new)
     if refusal is not None and not force:
         raise refusal
+    with private_folder(root / "data", "promote") as private:
+        fetched(root, name, new, private / "model")
     line = {
         "at": at,
         "model": name,
@@ -80,12 +90,25 @@ def promote(params: Path, model: str, *, version: int | None, force: bool, why: 
         "forced": refusal is not None,
         "refusal": None if refusal is None else refusal.problem,
         "why": why.strip(),
+        "approved_by": approved_by.strip() or None,
     }
     trace = {"promoted.at": at, "promoted.forced": str(refusal is not None).lower(), "promoted.why": why.strip()}
-    tracking.tag_version(root, name, new.version, trace)
+    tracking.tag_version(root, name, new.version, trace | {"promoted.approved_by": approved_by.strip()})
     tracking.set_alias(root, name, "champion", new.version)
-    _append(root / PROMOTIONS, line)
+    add_promotion(root, line)
     return line
+
+
+def _meant(root: Path, model: str, version: int | None, to_approve: Side | None) -> Side:
+    """Return the version that is named, or the challenger; without one, the champion that is to be approved."""
+    if version is not None:
+        return side_of(root, model, str(version))
+    try:
+        return side_of(root, model, "challenger")
+    except ModelError as error:
+        if to_approve is None or error.rule != "model.not_registered":
+            raise
+        return to_approve
 
 
 def _named(model: str) -> ModelName:
@@ -124,9 +147,3 @@ def _refusal(params: Path, model: ModelName, old: Side | None, new: Side) -> Mod
         rule="model.no_gain",
         next_step=f"See reports/compare_{model}.html; keep the champion, or use --force with --why.",
     )
-
-
-def _append(path: Path, line: dict[str, Any]) -> None:
-    before = path.read_bytes() if path.exists() else b""
-    with new_file(path) as temp:
-        temp.write_bytes(before + json.dumps(line, sort_keys=True, ensure_ascii=False).encode() + b"\n")

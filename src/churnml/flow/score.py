@@ -65,6 +65,11 @@ class Models:
         value = f"/clv-{self.value.digest[:12]}" if self.value else ""
         return f"churn-{self.churn.digest[:12]}{value}"
 
+    @property
+    def digests(self) -> dict[str, str]:
+        """Return the digest of each model that scores, by its name."""
+        return {"churn": self.churn.digest} | ({"clv": self.value.digest} if self.value else {})
+
 
 def load_models(churn: Path, value: Path, *, threads: int) -> Models:
     """Load the models that this run has written.
@@ -105,7 +110,7 @@ def score(params: Params, history: History, models: Models, *, features: Path, b
     rows = rows.filter(pc.invert(pc.is_in(rows["customer_id"], value_set=unscored)))
     rows = rows.take(pc.sort_indices(rows, sort_keys=[("customer_id", "ascending")])).combine_chunks()
     spec, classifier = models.churn.spec, _classifier(models.churn)
-    matrix = to_matrix(rows, spec)
+    matrix = to_matrix(rows, spec, strict=True)
     p_churn = classifier.churn_probability(matrix)
     if params.churn.definition == "label" and backtest is not None:
         p_churn = _unseen(rows["customer_id"], p_churn, backtest)

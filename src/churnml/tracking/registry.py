@@ -6,7 +6,7 @@ import re
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urlparse
+from urllib.parse import unquote, urlparse
 from urllib.request import url2pathname
 
 from churnml.errors import ConfigError, ModelError
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion
 
 __all__ = [
+    "EXISTS",
     "champion_version",
     "fetch",
-    "gate_of",
     "require_model_name",
     "set_alias",
     "tag_version",
@@ -31,6 +31,7 @@ __all__ = [
 _NAME = r"[a-z][a-z0-9_]{0,39}"
 _REFERENCE = re.compile(rf"models:/(?P<model>{_NAME})(?:@(?P<alias>{_NAME})|/(?P<version>[1-9][0-9]{{0,8}}))")
 _SOURCE = re.compile(r"runs:/(?P<run_id>[0-9a-f]{32})/model")
+EXISTS = "RESOURCE_ALREADY_EXISTS"
 _ABSENT = {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}
 """What MLflow answers for an unknown model or version, and for an unknown alias."""
 
@@ -77,12 +78,6 @@ def set_alias(root: Path, model: str, alias: str, version: int) -> None:
         if _find(store, model, version=version) is None:
             raise _no_such(model)
         store.client.set_registered_model_alias(model, alias, str(version))
-
-
-def gate_of(root: Path, model: str, *, alias: str | None = None, version: int | None = None) -> tuple[int, str]:
-    """Return a version's number and what its gate said: ``passed``, ``failed`` or nothing; errors as `tags_of`."""
-    number, tags = tags_of(root, model, alias=alias, version=version)
-    return number, tags.get("gate", "")
 
 
 def tags_of(
@@ -156,7 +151,7 @@ def version_of(store: Store, model: str, *, run_id: str, tags: dict[str, str]) -
         except MlflowException as error:
             if error.error_code not in _ABSENT:
                 raise
-            store.client.create_registered_model(model)
+            _create(store, model)
         same = store.client.search_model_versions(
             f"name = '{model}' AND tags.model_digest = '{tags['model_digest']}'", max_results=100
         )
@@ -167,6 +162,17 @@ def version_of(store: Store, model: str, *, run_id: str, tags: dict[str, str]) -
             return max(usable)
         made = store.client.create_model_version(model, f"runs:/{run_id}/model", run_id, tags=tags)
         return int(made.version)
+
+
+def _create(store: Store, model: str) -> None:
+    from mlflow.exceptions import MlflowException
+
+    try:
+        store.client.create_registered_model(model)
+    except MlflowException as error:
+        # Of a server another project may have made it meanwhile.
+        if error.error_code != EXISTS:
+            raise
 
 
 def _is_complete(store: Store, version: ModelVersion) -> bool:
@@ -191,18 +197,26 @@ def _source_run(store: Store, version: ModelVersion) -> str:
         If its files are not a run's, or lie outside the folder for artefacts.
     """
     source = _SOURCE.fullmatch(version.source or "")
-    if source is not None:
-        run_id = source["run_id"]
-        if store.is_served or _lies_inside(store.client.get_run(run_id).info.artifact_uri, store.artifacts):
-            return run_id
+    if source is not None and _lies_inside(store, source["run_id"]):
+        return source["run_id"]
     raise ModelError(
-        f"the registered version {version.version} of {version.name} does not point to files of a recorded run",
+        f"format not allowed: the registered version {version.version} of {version.name} does not point to files of a "
+        "recorded run in the folder for artefacts",
         rule="model.source",
-        next_step="Train the model with churnml and register it by that.",
+        next_step="Train the model with churnml and register it by that; models of other programs are never loaded.",
     )
 
 
-def _lies_inside(uri: str, folder: Path) -> bool:
+def _lies_inside(store: Store, run_id: str) -> bool:
+    """Return whether a run's files lie where its store keeps them: the own folder, or that of a server's experiment."""
+    run = store.client.get_run(run_id).info
+    if not store.is_served:
+        return _is_in_folder(run.artifact_uri, store.artifacts)
+    location = str(store.client.get_experiment(run.experiment_id).artifact_location).rstrip("/") + "/"
+    return str(run.artifact_uri).startswith(location) and ".." not in unquote(run.artifact_uri).split("/")
+
+
+def _is_in_folder(uri: str, folder: Path) -> bool:
     parts = urlparse(uri)
     if parts.scheme not in ("", "file") or parts.netloc:
         return False

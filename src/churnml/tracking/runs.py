@@ -14,14 +14,16 @@ from pathlib import Path
 
 from churnml.errors import EnvironmentFault, ModelError
 from churnml.tracking.files import digest_tags, require_plain_files
-from churnml.tracking.registry import require_model_name, version_of
-from churnml.tracking.store import Store, open_store
+from churnml.tracking.registry import EXISTS, require_model_name, version_of
+from churnml.tracking.store import Store, has_store, open_store
 
-__all__ = ["Recorded", "RunRecord", "SearchTrial", "git_commit", "record"]
+__all__ = ["Recorded", "RunRecord", "SearchTrial", "check_record", "git_commit", "record", "recorded_before"]
 
 _PLOT_SUFFIXES = {".csv", ".html", ".json", ".png", ".svg"}
 _BATCH = 100
 """Most parameters MLflow takes at once."""
+_ENTRY_TAG = "spool"
+"""Tag of the run that tells which kept training it was."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,19 +100,49 @@ def record(root: Path, record: RunRecord) -> Recorded:
         If the store cannot be reached or written; a run begun is marked as failed, or swept up by the next call.
     """
     digests = require_plain_files(record.model_folder)
-    _check(record)
+    check_record(record)
     with open_store(root) as store:
         experiment_id = _experiment(store, record.model)
         _sweep(store, experiment_id)
         with _running(store, experiment_id, record) as run_id:
             _log(store, run_id, record)
             _nest(store, experiment_id, run_id, record)
-            version = version_of(store, record.model, run_id=run_id, tags=digest_tags(digests) | dict(record.tags))
+            about = {key: value for key, value in record.tags.items() if key != _ENTRY_TAG}
+            version = version_of(store, record.model, run_id=run_id, tags=digest_tags(digests) | about)
             store.client.set_tag(run_id, "model_version", str(version))
         return Recorded(run_id, version)
 
 
-def _check(record: RunRecord) -> None:
+def recorded_before(root: Path, model: str, entry_id: str) -> Recorded | None:
+    """Return where a kept training was recorded whole, though its process ended before it could say so; else None.
+
+    Parameters
+    ----------
+    root : Path
+    model : str
+    entry_id : str
+        The run's tag ``spool``.
+    """
+    if not has_store(root):
+        return None
+    with open_store(root) as store:
+        experiment = store.client.get_experiment_by_name(f"churnml/{model}")
+        if experiment is None:
+            return None
+        asked = f"tags.{_ENTRY_TAG} = '{entry_id}' AND attributes.status = 'FINISHED'"
+        for run in store.client.search_runs([experiment.experiment_id], asked, max_results=1):
+            return Recorded(str(run.info.run_id), int(run.data.tags["model_version"]))
+    return None
+
+
+def check_record(record: RunRecord) -> None:
+    """Refuse what may not be recorded.
+
+    Raises
+    ------
+    ModelError
+        If the model's name is none, a plot has another format, or a metric is not finite.
+    """
     require_model_name(record.model)
     for plot in record.plots:
         if plot.suffix not in _PLOT_SUFFIXES or not plot.is_file():
@@ -122,12 +154,21 @@ def _check(record: RunRecord) -> None:
 
 def _experiment(store: Store, model: str) -> str:
     name = f"churnml/{model}"
+    from mlflow.exceptions import MlflowException
+
     with store.alone():
         found = store.client.get_experiment_by_name(name)
         if found is not None:
             return str(found.experiment_id)
         location = None if store.is_served else store.artifacts.as_uri()
-        return str(store.client.create_experiment(name, artifact_location=location))
+        try:
+            return str(store.client.create_experiment(name, artifact_location=location))
+        except MlflowException as error:
+            # Of a server another project may have made it meanwhile.
+            found = store.client.get_experiment_by_name(name) if error.error_code == EXISTS else None
+            if found is None:
+                raise
+            return str(found.experiment_id)
 
 
 def _log(store: Store, run_id: str, record: RunRecord) -> None:

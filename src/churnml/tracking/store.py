@@ -20,7 +20,7 @@ from churnml.storage import new_file
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
-__all__ = ["Store", "has_store", "open_store"]
+__all__ = ["Store", "has_store", "open_store", "server_address", "unusable"]
 
 _LOCK_WAIT_SECONDS = 60.0
 
@@ -38,6 +38,7 @@ _DEFAULTS = {
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
     "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
     "MLFLOW_HTTP_REQUEST_BACKOFF_JITTER": "0.5",
+    "MLFLOW_HTTP_RESPECT_RETRY_AFTER_HEADER": "false",
 }
 _OUR_REQUEST_WAS_REFUSED = {"INVALID_PARAMETER_VALUE", "RESOURCE_DOES_NOT_EXIST", "BAD_REQUEST"}
 
@@ -109,12 +110,19 @@ def open_store(root: Path) -> Iterator[Store]:
             raise ModelError(
                 "refused by the model registry", rule="model.registry_refused", next_step="Run churnml doctor."
             ) from error
-        raise _unusable() from error
+        raise unusable() from error
     except (OSError, sqlite3.Error) as error:
-        raise _unusable() from error
+        raise unusable() from error
 
 
-def _unusable() -> EnvironmentFault:
+def server_address() -> str | None:
+    """Return the address of the tracking server, or None where the store is one of files or a database."""
+    uri = _configured_uri()
+    return uri if uri is not None and uri.startswith(("http://", "https://")) else None
+
+
+def unusable() -> EnvironmentFault:
+    """Return the error for a store that cannot be reached, read or written."""
     return EnvironmentFault(
         "the tracking store cannot be used",
         rule="environment.tracking",
@@ -135,7 +143,7 @@ def _open(root: Path) -> Store:
     if uri is not None and not _is_file(uri, own):
         # Left to MLflow: the registry is the tracking server unless MLFLOW_REGISTRY_URI says otherwise.
         client = MlflowClient(uri, os.environ.get("MLFLOW_REGISTRY_URI") or uri)
-        return Store(root, client, is_served=uri.startswith(("http://", "https://")))
+        return Store(root, client, is_served=server_address() is not None)
     with _locked(root):
         # MLflow's schema migration fails where two processes start it at once, and leaves half a schema when killed.
         if not own.exists():
