@@ -8,6 +8,7 @@ from pathlib import Path
 from churnml.config import load_params
 from churnml.flow.promotions import require_approved
 from churnml.flow.score import load_models, score
+from churnml.flow.score_checks import require_fresh
 from churnml.histories.store import open_history
 from churnml.parquet import write_parquet
 from churnml.stage import parse_paths, run_stage
@@ -19,6 +20,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv, inputs=["prepared", "features", "churn_model", "clv_model", "churn_backtest"], outputs=["scores"]
     )
     params, history = load_params(args.params), open_history(args.prepared)
+    require_fresh(params, history)
     models = load_models(args.churn_model, args.clv_model, threads=params.train.threads)
     if params.promotion.require_approval:
         require_approved(Path.cwd(), models.digests)

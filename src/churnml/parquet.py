@@ -16,6 +16,7 @@ from churnml.storage import digest_bytes, digest_fault, new_file
 __all__ = [
     "PARQUET_OPTIONS",
     "open_parquet",
+    "parquet_bytes",
     "parquet_rows",
     "read_parquet",
     "read_verified",
@@ -60,6 +61,13 @@ def write_parquet(
         options |= _CODED_OPTIONS | {"use_dictionary": list(coded) or False}
     with new_file(final, needs=table.nbytes) as temp:
         pq.write_table(table, temp, **options)
+
+
+def parquet_bytes(table: pa.Table) -> bytes:
+    """Return what :func:`write_parquet` would write."""
+    sink = pa.BufferOutputStream()
+    pq.write_table(table, sink, **PARQUET_OPTIONS, row_group_size=131_072)
+    return bytes(sink.getvalue())
 
 
 def write_parquet_parts(parts: Iterable[pa.Table], final: Path) -> int:

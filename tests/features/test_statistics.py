@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 
 from churnml.features import statistics
-from churnml.features.statistics import FeatureStatistics, Figures, stability_index
+from churnml.features.statistics import FeatureStatistics, Figures
 
 DAY = 86_400_000_000
 TIME = pa.timestamp("us", tz="UTC")
@@ -26,13 +26,6 @@ def figures(*tables: pa.Table) -> Figures:
     for each in tables:
         gathered.add(each)
     return gathered.finish()
-
-
-def test_stability_index_by_hand() -> None:
-    # 0.1 ln 1.5 + 0 - 0.1 ln 0.8
-    assert stability_index(np.array([0.2, 0.3, 0.5]), np.array([0.3, 0.3, 0.4])) == pytest.approx(0.0628609)
-    # An empty bin counts as one in ten thousand: 0.4999 ln 5000 + 0.5 ln 2
-    assert stability_index(np.array([0.5, 0.5]), np.array([0.0, 1.0])) == pytest.approx(0.4999 * 8.517193 + 0.3465736)
 
 
 def test_drift_is_the_newest_against_the_oldest_date_in_bins_of_the_oldest() -> None:

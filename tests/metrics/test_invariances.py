@@ -82,7 +82,8 @@ def public_metrics() -> dict[str, Metric]:
     found: dict[str, Metric] = {}
     for module in pkgutil.iter_modules(churnml.metrics.__path__):
         source = importlib.import_module(f"churnml.metrics.{module.name}")
-        if module.name in {"arrays", "planning"}:  # plans are made from counts: there are no rows to reorder
+        # Plans and stability are computed from counts: there are no rows to reorder.
+        if module.name in {"arrays", "planning", "stability"}:
             continue
         found |= {name: getattr(source, name) for name in source.__all__ if inspect.isfunction(getattr(source, name))}
     return {name: metric for name, metric in found.items() if not name.endswith(NO_NUMBER)}

@@ -14,9 +14,9 @@ import pyarrow.compute as pc
 
 from churnml.campaign.columns import WITHOUT_FIGURES
 from churnml.campaign.targeting import Decisions
+from churnml.dated import days_kept, keep_dated, newest_of_day
 from churnml.errors import DataError
 from churnml.parquet import read_parquet, write_parquet
-from churnml.storage import digest_fault, digest_file, write_bytes
 
 __all__ = ["RECORD_FILE", "decisions_about", "keep_record", "previous_record", "record", "record_facts", "write_record"]
 
@@ -32,7 +32,6 @@ _RECORDED = (
 _TOLD = ("decision", "exclusion", "action", "channel", "expected_gain")
 _FIGURES = ("risk_band", "p_churn", "value_tier", "clv", "value_at_risk", "expected_gain")
 _FACTS = b"churnml"
-_NAME = re.compile(r"(\d{4,})-([0-9a-f]{16})\.parquet")
 _DAY = re.compile(r"\d{4}-\d\d-\d\d")
 
 
@@ -94,11 +93,7 @@ def keep_record(written: Path, store: Path) -> None:
     facts = record_facts(read_parquet(written, columns=[]))
     if not _DAY.fullmatch(facts["as_of"]) or not re.fullmatch(r"[a-z0-9][a-z0-9_-]*", facts["campaign"]):
         raise DataError("not a record of decisions", rule="data.damaged", file=written.name)
-    folder, digest = store / facts["campaign"] / facts["as_of"], digest_file(written)
-    kept = _kept(folder)
-    newest = max(kept, default=0)
-    if not kept or kept[newest][1] != digest[:16]:
-        write_bytes(written.read_bytes(), folder / f"{newest + 1:04}-{digest[:16]}.parquet")
+    keep_dated(written.read_bytes(), store / facts["campaign"], date.fromisoformat(facts["as_of"]))
 
 
 def previous_record(store: Path, campaign: str, *, before: date) -> pa.Table | None:
@@ -111,16 +106,8 @@ def previous_record(store: Path, campaign: str, *, before: date) -> pa.Table | N
     DataError
         If that record is damaged.
     """
-    folder = store / campaign
-    days = [path.name for path in folder.iterdir() if _DAY.fullmatch(path.name)] if folder.is_dir() else []
-    for day in sorted((day for day in days if day < before.isoformat()), reverse=True):
-        kept = _kept(folder / day)
-        if kept:
-            path, digest = kept[max(kept)]
-            if digest_file(path)[:16] != digest:
-                raise digest_fault(path.name)
-            return read_parquet(path)
-    return None
+    earlier = [day for day in days_kept(store / campaign) if day < before]
+    return read_parquet(newest_of_day(store / campaign, earlier[-1])) if earlier else None
 
 
 def decisions_about(store: Path, customer: str, *, until: str) -> list[dict[str, Any]]:
@@ -139,20 +126,13 @@ def decisions_about(store: Path, customer: str, *, until: str) -> list[dict[str,
         ``campaign``, ``as_of``, ``decision``, ``exclusion``, ``action``, ``channel``, ``expected_gain``.
     """
     found = []
-    for folder in sorted(store.glob("*/*")) if store.is_dir() else ():
-        kept = _kept(folder) if _DAY.fullmatch(folder.name) and folder.name <= until[:10] else {}
-        if kept:
-            table = read_parquet(kept[max(kept)][0])
+    for folder in sorted(store.iterdir()) if store.is_dir() else ():
+        for day in (day for day in days_kept(folder) if day.isoformat() <= until[:10]):
+            table = read_parquet(newest_of_day(folder, day))
             facts = {name: record_facts(table)[name] for name in ("campaign", "as_of")}
             for row in table.filter(pc.equal(table["customer_id"].cast(pa.string()), customer)).to_pylist():
                 found.append(facts | {name: row.get(name) for name in _TOLD})
     return sorted(found, key=lambda each: (each["as_of"], each["campaign"]), reverse=True)
-
-
-def _kept(folder: Path) -> dict[int, tuple[Path, str]]:
-    """Return number -> (file, digest) of the records of one day."""
-    paths = folder.iterdir() if folder.is_dir() else ()
-    return {int(found[1]): (path, found[2]) for path in paths if (found := _NAME.fullmatch(path.name))}
 
 
 def write_record(table: pa.Table, path: Path) -> None:

@@ -27,6 +27,7 @@ from churnml.config.checks import Checks
 from churnml.config.exports import Exports, export_problems
 from churnml.config.fields import Block, plain_path
 from churnml.config.lists import Lists, list_problems
+from churnml.config.monitoring import Monitoring
 from churnml.config.problems import Contradictions, KeyPath, Problem
 from churnml.config.registry import Promotion, Tracking
 from churnml.config.tables import FETCHED, CustomersTable, EventsTable, Histories, SpellsTable, Table
@@ -69,6 +70,7 @@ class Params(Block):
     exports: Exports = Field(default=Exports(), description="Into which CRMs and platforms the list goes.")
     lists: Lists = Field(default=Lists(), description="What is listed beside the retention campaign.")
     privacy: Privacy = Field(default=Privacy(), description="How persons who ask for it are forgotten.")
+    monitoring: Monitoring = Field(default=Monitoring(), description="When a run says that something needs attention.")
     simulate: Simulate = Field(default=Simulate(), description="The simulated company.")
 
     @property

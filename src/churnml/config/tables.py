@@ -103,6 +103,10 @@ class _TableBlock(Block):
     duplicates: Literal["drop", "keep"] = Field(
         default="drop", description="Exact duplicate rows: count them once, or keep every one."
     )
+    max_age_days: Annotated[float, Field(ge=0, le=3650, allow_inf_nan=False)] | None = Field(
+        default=None,
+        description="The newest row may be so many days older than `as_of` when scoring, 0 to 3650; null = no limit.",
+    )
 
 
 class _ColumnsByName(Block):

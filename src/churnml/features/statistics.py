@@ -13,9 +13,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from churnml.histories.hashing import hash_column
+from churnml.metrics.stability import stability_index
 from churnml.timeline import us_to_iso
 
-__all__ = ["FeatureStatistics", "Figures", "stability_index"]
+__all__ = ["FeatureStatistics", "Figures"]
 
 Int64s = npt.NDArray[np.int64]
 UInt64s = npt.NDArray[np.uint64]
@@ -28,30 +29,6 @@ LARGE_DRIFT = 0.25
 _MOST_CELLS, _MOST_ROWS = 12_000_000, 40_000
 _MOST_DATES, _PERIODS = 60, 12
 _BINS, _LEVELS_COMPARED, _LEVELS_SHOWN = 10, 20, 8
-_LEAST_SHARE = 1e-4
-
-
-def stability_index(expected: Floats, actual: Floats) -> Floats:
-    """Return the population stability index of shares: the sum of ``(a - e) * ln(a / e)`` over the bins.
-
-    Parameters
-    ----------
-    expected, actual : ndarray, shape (..., n_bins)
-        Shares; below one in ten thousand they count as that, so that an empty bin gives a finite figure.
-
-    Returns
-    -------
-    ndarray, shape (...)
-        0 = the same; above 0.1 some shift, above 0.25 a major one.
-
-    Examples
-    --------
-    >>> float(stability_index(np.array([0.5, 0.5]), np.array([0.4, 0.6])).round(4))
-    0.0405
-    """
-    e, a = np.maximum(expected, _LEAST_SHARE), np.maximum(actual, _LEAST_SHARE)
-    index: Floats = ((a - e) * np.log(a / e)).sum(axis=-1)
-    return index
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from churnml.flow.featurize import featurize
 from churnml.flow.promotions import require_approved, require_promoted
 from churnml.flow.raw import read_histories
 from churnml.flow.score import Models, score
+from churnml.flow.score_checks import ScoreChecks
 from churnml.flow.spine import make_spine
 from churnml.parquet import write_parquet
 from churnml.storage import digest_file, private_folder, write_json
@@ -80,22 +81,27 @@ def score_as_of(params: Params, *, root: Path, reference: str, out: Path) -> dic
     Returns
     -------
     dict
-        The manifest: date, model, rows, digests.
+        The manifest: date, model, rows, digests, and what the checks found.
 
     Raises
     ------
     ModelError
-        If the model is not there, or its features differ from those the histories give.
+        If the model is not there, its features differ from those the histories give, or these look other than they did
+        when it learned.
+    DataError
+        If a table is older than it may be.
     """
     with private_folder(root / "data", "score") as folder:
         models = open_models(root, reference, threads=params.train.threads, folder=folder / "models")
         if params.promotion.require_approval:
             require_approved(root, models.digests)
         history = read_histories(params, root=root, target=folder / "prepared")
+        checks = ScoreChecks(params, history, models.churn)
         make_spine(history, params, folder / "spine", to_score_only=True)
         plan = FeaturePlan.from_json(models.churn.meta["feature_plan"])
         featurize(history, params, folder / "spine", folder / "features", root=root, plan=plan)
-        scored = score(params, history, models, features=folder / "features", backtest=None)
+        scored = score(params, history, models, features=folder / "features", backtest=None, watch=checks.see)
+        found = checks.finish()
     write_parquet(scored, out)
     manifest = {
         "as_of": us_to_iso(history.as_of),
@@ -105,6 +111,7 @@ def score_as_of(params: Params, *, root: Path, reference: str, out: Path) -> dic
         "at_risk": scored.num_rows - scored["p_churn"].null_count,
         "sha256": digest_file(out),
         "data_sha256": history.digests,
+        "checks": found,
     }
     write_json(manifest, out.with_name(out.name + ".manifest.json"))
     return manifest

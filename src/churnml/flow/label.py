@@ -37,7 +37,7 @@ from churnml.snapshots.spine import SnapshotPlan
 from churnml.storage import new_folder
 from churnml.timeline import DAY_US, us_to_iso
 
-__all__ = ["label"]
+__all__ = ["Outcomes", "label"]
 
 Int64s = npt.NDArray[np.int64]
 Int8s = npt.NDArray[np.int8]
@@ -82,7 +82,7 @@ def label(history: History, params: Params, spine: Path, target: Path, *, lists:
             (temp / "duration").mkdir()
 
         def one(number: int) -> tuple[dict[int, Int64s], Int64s]:
-            outcome = _Outcome(params, history, plan, Bucket(history, number), read_parquet(bucket_path(spine, number)))
+            outcome = Outcomes(params, history, plan, Bucket(history, number), read_parquet(bucket_path(spine, number)))
             labels, values = outcome.churn(), outcome.value()
             churned = pa.array(labels, pa.int8(), mask=labels < 0)
             write_parquet(outcome.table.append_column("is_churned", churned), bucket_path(temp / "churn", number))
@@ -112,7 +112,7 @@ class _Values:
     why: Int8s
 
 
-class _Outcome:
+class Outcomes:
     """The snapshots of one bucket and what came after them."""
 
     def __init__(self, params: Params, history: History, plan: SnapshotPlan, bucket: Bucket, table: pa.Table) -> None:

@@ -26,6 +26,7 @@ from churnml.flow.buckets import observed_at, read_buckets
 from churnml.flow.explained import Watched
 from churnml.flow.learning import LearnableRows, churn_task, hazard_rows, leaving_model, value_task
 from churnml.flow.predictions import write_predictions
+from churnml.flow.reference import reference_facts
 from churnml.flow.roles import purchases_table
 from churnml.flow.staying import is_contract
 from churnml.flow.treatments import treatment_limits
@@ -83,6 +84,7 @@ def train_churn(
     fitted.carry_ = churn_carry(params, task.plan, features, fitted=fitted, spec=spec, learned_days=horizon)
     fitted.leaving_ = leaving_model(params, task.plan, spec, features=features, labels=labels)
     meta = _meta(params, rows, task.plan, "churn", float(params.churn.horizon_days), features)
+    meta |= reference_facts(params, rows.table, spec, tested, customers=rows.customers)
     figures = card_figures(tested, terms=Terms(is_out_of_time=task.is_out_of_time))
     save(fitted, spec, model, meta=meta | figures | {"learned_horizon_days": horizon} | tuned.facts)
     write_predictions(tested, backtest, is_out_of_time=task.is_out_of_time)

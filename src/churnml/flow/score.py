@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -28,7 +29,7 @@ from churnml.histories.conform import TIME
 from churnml.histories.store import History
 from churnml.reasons.ranking import risk_reasons
 
-__all__ = ["SCORES", "Models", "load_models", "score"]
+__all__ = ["SCORES", "Models", "Watch", "load_models", "score"]
 
 Floats = npt.NDArray[np.float64]
 SCORES = (
@@ -50,6 +51,13 @@ SCORES = (
     "model_version",
 )
 """Columns of ``scores.parquet``, in order."""
+
+
+class Watch(Protocol):
+    """Looks at rows while they are scored."""
+
+    def __call__(self, matrix: npt.NDArray[np.float32], *, n_rows: int) -> None:
+        """See a batch of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +94,15 @@ def load_models(churn: Path, value: Path, *, threads: int) -> Models:
     )
 
 
-def score(params: Params, history: History, models: Models, *, features: Path, backtest: Path | None) -> pa.Table:
+def score(
+    params: Params,
+    history: History,
+    models: Models,
+    *,
+    features: Path,
+    backtest: Path | None,
+    watch: Watch | None = None,
+) -> pa.Table:
     """Score every customer known at ``as_of``; who is not at risk is listed without a probability.
 
     Parameters
@@ -99,6 +115,8 @@ def score(params: Params, history: History, models: Models, *, features: Path, b
     backtest : Path or None
         With ready labels: folder of the churn backtest, whose out-of-fold predictions stand for customers the model
         has learned from.
+    watch : callable, optional
+        Is shown the rows as the model sees them, and how many there are in all.
 
     Returns
     -------
@@ -111,6 +129,8 @@ def score(params: Params, history: History, models: Models, *, features: Path, b
     rows = rows.take(pc.sort_indices(rows, sort_keys=[("customer_id", "ascending")])).combine_chunks()
     spec, classifier = models.churn.spec, _classifier(models.churn)
     matrix = to_matrix(rows, spec, strict=True)
+    if watch is not None:
+        watch(matrix, n_rows=rows.num_rows)
     p_churn = classifier.churn_probability(matrix)
     if params.churn.definition == "label" and backtest is not None:
         p_churn = _unseen(rows["customer_id"], p_churn, backtest)

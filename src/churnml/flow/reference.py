@@ -1,0 +1,172 @@
+"""What a churn model keeps of what it learned from, so that later runs can say what has changed."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from churnml.config import CalendarTable, CustomersTable, EventsTable, Params, SpellsTable
+from churnml.errors import ModelError
+from churnml.estimators.matrix import FeatureSpec, to_matrix
+from churnml.estimators.reference import Profile, profile_of
+from churnml.evaluation.backtest import MODEL, Predictions
+from churnml.features.columns import slug
+from churnml.metrics.ranking import roc_auc_score
+
+__all__ = [
+    "P_CHURN",
+    "column_of",
+    "contract",
+    "is_expectation",
+    "profile_in",
+    "reference_facts",
+    "require_known_columns",
+    "trained_auc",
+]
+
+P_CHURN = "p_churn"
+_REFERENCE, _CONTRACT = "reference", "contract"
+_OF_MONEY = ("_net_", "_refunded_", "_paid_", "_expected_spend_", "_expected_value_", "_change_amount_")
+"""Measures that are made of amounts and do not say so in their names."""
+_EXPECTED = ("p_alive", "p_silent_", "expected_")
+
+
+def reference_facts(
+    params: Params, features: pa.Table, spec: FeatureSpec, tested: Predictions, *, customers: npt.NDArray[np.int64]
+) -> dict[str, Any]:
+    """Return the facts recorded with a churn model: profiles of its columns and of its predictions, and its contract.
+
+    The profile of predictions is of the backtest, on rows that the model had not seen.
+
+    Parameters
+    ----------
+    params : Params
+    features : pyarrow.Table
+        The rows it has learned from.
+    spec : FeatureSpec
+    tested : Predictions
+    customers : ndarray of int64
+        Number of each row's customer.
+    """
+    dates = features["observation_date"].cast(pa.int64()).to_numpy()
+    matrix = to_matrix(features, spec)
+    profile = profile_of(matrix, spec.names, categorical=spec.categorical, dates=dates, customers=customers)
+    reference = {"features": profile.to_json(), "scores": _scores(tested).to_json(), "auc": _auc(tested)}
+    return {_REFERENCE: reference, _CONTRACT: contract(params)}
+
+
+def _scores(tested: Predictions) -> Profile:
+    table = tested.table
+    p = tested.values(tested.prefix + MODEL).astype(np.float32)
+    has_dates = "observation_date" in table.column_names
+    dates = table["observation_date"].cast(pa.int64()).to_numpy() if has_dates else np.zeros(len(p), dtype=np.int64)
+    customers = table["customer_id"].combine_chunks().dictionary_encode().indices.to_numpy().astype(np.int64)
+    return profile_of(p[:, None], [P_CHURN], categorical=(), dates=dates, customers=customers)
+
+
+def _auc(tested: Predictions) -> float | None:
+    """Return the backtest's AUC over all cut-offs; None where there is one class only."""
+    try:
+        return round(roc_auc_score(tested.values("y"), tested.values(tested.prefix + MODEL)), 6)
+    except ValueError:
+        return None
+
+
+def trained_auc(meta: Mapping[str, Any]) -> float | None:
+    """Return the AUC that was found when the model was made; None where it is not recorded."""
+    auc = (meta.get(_REFERENCE) or {}).get("auc")
+    return None if auc is None else float(auc)
+
+
+def profile_in(meta: Mapping[str, Any], which: str) -> Profile | None:
+    """Return a profile of a model's record, ``features`` or ``scores``; None for a model from before there were any."""
+    found = meta.get(_REFERENCE)
+    return None if found is None else Profile.from_json(found[which])
+
+
+def contract(params: Params) -> dict[str, dict[str, Any]]:
+    """Return what the tables are: kind and, by role, the columns that features are made of."""
+    return {name: {"kind": table.kind, **_columns(table)} for name, table in sorted(params.histories.tables.items())}
+
+
+def _columns(table: CustomersTable | EventsTable | SpellsTable | CalendarTable) -> dict[str, Sequence[str]]:
+    amount = [] if getattr(table, "amount", None) is None else ["amount"]
+    if isinstance(table, CalendarTable):
+        return {"numbers": ["value"] if table.value else [], "categories": ["type"]}
+    reason = ["end_reason"] if getattr(table, "end_reason", None) else []
+    return {"numbers": [*amount, *table.numbers], "categories": [*table.categories, *reason]}
+
+
+def require_known_columns(params: Params, meta: Mapping[str, Any]) -> None:
+    """Refuse histories that lack a table or a column the model has learned from, or have it as another kind.
+
+    Columns are found by name, in any order; those the model has not seen are left alone.
+
+    Raises
+    ------
+    ModelError
+        Naming the first one.
+    """
+    now = contract(params)
+    for name, learned in (meta.get(_CONTRACT) or {}).items():
+        here = now.get(name)
+        if here is None or here["kind"] != learned["kind"]:
+            what = "is not declared any more" if here is None else f"was of kind {learned['kind']}, is {here['kind']}"
+            raise _changed(what, f"histories.tables.{name}")
+        for role in ("numbers", "categories"):
+            other = "categories" if role == "numbers" else "numbers"
+            for column in learned[role]:
+                if column in here[role]:
+                    continue
+                place = f"is among {other}" if column in here[other] else "is not there any more"
+                raise _changed(f"{column} was among {role}, and {place}", f"histories.tables.{name}")
+
+
+def _changed(what: str, place: str) -> ModelError:
+    return ModelError(
+        f"{what}, and the model has learned from it",
+        rule="model.schema",
+        file="params.yaml",
+        column=place,
+        next_step="Declare it as in training, or train again.",
+    )
+
+
+def column_of(feature: str, params: Params) -> tuple[str, str]:
+    """Return the table and the column that a feature is made of, as the histories call them; column may be empty.
+
+    Names are such as ``orders_amount_sum_90d`` and ``visits_device_mobile_count_30d``; own features are of no table.
+    """
+    tables = params.histories.tables
+    named = [name for name in tables if feature.startswith(f"{name}_")]
+    if not named:
+        return "", ""
+    table = max(named, key=len)
+    rest = f"{feature.removeprefix(table)}_"
+    parts = _columns(tables[table])
+    fitting = [column for role in ("numbers", "categories") for column in parts[role] if f"_{slug(column)}_" in rest]
+    if not fitting and "amount" in parts["numbers"] and any(word in rest for word in _OF_MONEY):
+        fitting = ["amount"]
+    column = max(fitting, key=len, default="")
+    return table, _written(tables[table], column)
+
+
+def is_expectation(feature: str, tables: Collection[str]) -> bool:
+    """Return whether a feature comes from a buy-till-you-die model, which is fitted anew at each date."""
+    return any(feature.removeprefix(f"{name}_").startswith(_EXPECTED) for name in tables if feature.startswith(name))
+
+
+def _written(table: CustomersTable | EventsTable | SpellsTable | CalendarTable, column: str) -> str:
+    """Return how the delivered file calls a column."""
+    if isinstance(table, CalendarTable):
+        return {"type": table.type, "value": table.value or ""}.get(column, column)
+    if column == "end_reason":
+        return getattr(table, "end_reason", None) or column
+    if column != "amount":
+        return column
+    amount = getattr(table, "amount", None)
+    return amount if isinstance(amount, str) else " x ".join(getattr(amount, "multiply", ()))
