@@ -26,6 +26,7 @@ from churnml.estimators.linear import LogisticPart, fit_logistic
 from churnml.estimators.merged import merged
 from churnml.estimators.partner import HazardPartner
 from churnml.estimators.trees import MAIN_PART, churn_settings, fit_trees, tree_parts
+from churnml.estimators.walk import raw_scores
 
 __all__ = ["MIN_ROWS_OF_RARER_CLASS", "ChurnClassifier", "check_labels"]
 
@@ -264,7 +265,7 @@ class ChurnClassifier(ClassifierMixin, BaseEstimator):
             If the number of features differs from training.
         """
         X = matrix_to_predict(self, X)
-        raw = np.asarray(self.booster_.predict(X, raw_score=True, num_threads=self.threads), dtype=np.float64)
+        raw = raw_scores(self.booster_, X, threads=self.threads)
         if self.logistic_ is not None:
             raw = raw + self.weights_[_LOGISTIC] * self.logistic_.raw_score(X)
         if self.hazard_ is not None and self.weights_.get(_HAZARD):

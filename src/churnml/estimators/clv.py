@@ -34,6 +34,7 @@ from churnml.estimators.value_parts import (
     tree_parts,
     value_settings,
 )
+from churnml.estimators.walk import raw_scores
 
 __all__ = ["MIN_ROWS_WITH_VALUE", "ValueForecast", "ValueRegressor", "check_values", "value_roles"]
 
@@ -222,7 +223,7 @@ class ValueRegressor(RegressorMixin, BaseEstimator):
         return raw + expected if name == "offset" and expected is not None else raw
 
     def _raw(self, booster: lgb.Booster, X: Matrix) -> Floats:
-        return np.asarray(booster.predict(X, raw_score=True, num_threads=self.threads), dtype=np.float64)
+        return raw_scores(booster, X, threads=self.threads)
 
     def forecast(self, X: Matrix, *, horizon_factor: Floats | float | None = None) -> ValueForecast:
         """Return value and interval.

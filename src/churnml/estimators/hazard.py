@@ -20,6 +20,7 @@ from churnml.estimators.hazard_level import expected_level, level_by_bin, period
 from churnml.estimators.person_periods import MIN_EVENTS, PersonPeriods, at_period, period_edges, stack_periods
 from churnml.estimators.shapley import TreeExplainer
 from churnml.estimators.survival import SurvivalCurves
+from churnml.estimators.walk import raw_scores
 
 __all__ = ["HazardModel"]
 
@@ -172,7 +173,7 @@ class HazardModel:
             self.settings_["monotone_constraints"] = [barred.get(at, 0) for at in range(design.shape[1])]
         fitted = fit_trees(design, rows, weight, self.settings_, categorical=categorical, max_rounds=self.max_rounds)
         self.booster_, self.n_rounds_, self.slope_ = fitted.booster, fitted.n_rounds, fitted.slope
-        raw = np.asarray(self.booster_.predict(design, raw_score=True, num_threads=self.threads))
+        raw = raw_scores(self.booster_, design, threads=self.threads)
         self.offsets_, self.level_ = _offsets_and_level(self.slope_ * raw, rows)
         return self
 
@@ -197,7 +198,7 @@ class HazardModel:
         X, hazard = self._seen(X), np.empty((X.shape[0], len(self.offsets_)))
         for period, start in enumerate(self.edges_[:-1]):
             design = at_period(X, float(start), self.advancing_)
-            raw = np.asarray(self.booster_.predict(design, raw_score=True, num_threads=self.threads))
+            raw = raw_scores(self.booster_, design, threads=self.threads)
             hazard[:, period] = sigmoid(self.slope_ * raw + self.offsets_[period] + self.level_)
         return SurvivalCurves(self.edges_, hazard)
 

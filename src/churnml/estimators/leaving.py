@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from churnml.estimators.boosting import Floats, Matrix, settings_for, splits_by_customer, train
 from churnml.estimators.calibrator import PlattCalibrator, fit_platt
+from churnml.estimators.walk import raw_scores
 
 __all__ = ["MIN_LEFT", "LeavingModel"]
 
@@ -71,8 +72,8 @@ class LeavingModel:
 
     def probability(self, X: Matrix) -> Floats:
         """Return the probability of leaving within the horizon, shape (n_rows,)."""
-        raw = self.booster.predict(X, raw_score=True, num_threads=self.threads)
-        return self.calibrator.predict(np.asarray(raw, dtype=np.float64))
+        raw = raw_scores(self.booster, X, threads=self.threads)
+        return self.calibrator.predict(raw)
 
     def state(self) -> dict[str, float]:
         """Return what stands beside the trees."""

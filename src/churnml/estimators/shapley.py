@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any
+from weakref import WeakKeyDictionary
 
 import lightgbm as lgb
 import numpy as np
@@ -12,7 +13,7 @@ import numpy.typing as npt
 
 from churnml.estimators.shapley_kernel import ROWS, explain_rows
 from churnml.estimators.shapley_plan import Plan, plan_of
-from churnml.estimators.tree_text import Trees, trees_of_text
+from churnml.estimators.tree_text import Trees, trees_of
 
 __all__ = ["TreeExplainer"]
 
@@ -43,17 +44,19 @@ class TreeExplainer:
     points: tuple[Floats, Floats]
 
     @classmethod
-    def of(cls, booster: lgb.Booster) -> Self:
-        """Make a booster ready.
+    def of(cls, booster: lgb.Booster) -> TreeExplainer:
+        """Make a finished booster ready, once.
 
         Raises
         ------
         ModelError
             If its trees are not of the kind that is explained here.
         """
-        trees = trees_of_text(booster.model_to_string())
-        plan = plan_of(trees)
-        return cls(trees, plan, _quadratures(int(plan.n_nodes.max(initial=1))))
+        if booster not in _READY:
+            trees = trees_of(booster)
+            plan = plan_of(trees)
+            _READY[booster] = cls(trees, plan, _quadratures(int(plan.n_nodes.max(initial=1))))
+        return _READY[booster]
 
     def __call__(self, X: Matrix, *, threads: int = 1) -> Floats:
         """Return what every column adds to the raw score, shape (n_rows, n_features), without the constant part.
@@ -81,6 +84,9 @@ class TreeExplainer:
             with ThreadPoolExecutor(threads) as pool:
                 list(pool.map(explain, starts))
         return out
+
+
+_READY: WeakKeyDictionary[lgb.Booster, TreeExplainer] = WeakKeyDictionary()
 
 
 def _quadratures(most: int) -> tuple[Floats, Floats]:

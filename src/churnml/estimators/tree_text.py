@@ -5,13 +5,18 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import numpy.typing as npt
 
 from churnml.errors import ModelError
 
-__all__ = ["Trees", "trees_of_text"]
+if TYPE_CHECKING:
+    import lightgbm as lgb
+
+__all__ = ["Trees", "trees_of", "trees_of_text"]
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -64,6 +69,16 @@ class Trees:
     value: Floats
 
 
+_READ: WeakKeyDictionary[lgb.Booster, Trees] = WeakKeyDictionary()
+
+
+def trees_of(booster: lgb.Booster) -> Trees:
+    """Take a finished booster's text apart, once; raises as :func:`trees_of_text`."""
+    if booster not in _READ:
+        _READ[booster] = trees_of_text(booster.model_to_string())
+    return _READ[booster]
+
+
 def trees_of_text(text: str) -> Trees:
     """Take LightGBM's model text apart.
 
@@ -75,12 +90,18 @@ def trees_of_text(text: str) -> Trees:
     Raises
     ------
     ModelError
-        If it holds trees of another kind: several outputs, or a linear model in the leaves.
+        If it holds trees of another kind (several outputs, averages, or a linear model in the leaves), or trees that
+        do not hang together.
     """
     head, *bodies = _TREE.split(text[: text.index("\nend of trees")])
     header = _pairs(head)
     trees = [_pairs(body) for body in bodies]
-    if header.get("num_tree_per_iteration", "1") != "1" or any(tree.get("is_linear", "0") != "0" for tree in trees):
+    is_mean = "average_output" in head.split("\n")
+    if (
+        is_mean
+        or header.get("num_tree_per_iteration", "1") != "1"
+        or any(tree.get("is_linear", "0") != "0" for tree in trees)
+    ):
         raise ModelError(
             "contributions are known for trees with one number in each leaf only",
             rule="model.kind",
@@ -91,7 +112,7 @@ def trees_of_text(text: str) -> Trees:
     first_split = np.concatenate([[0], np.cumsum(np.array(n_leaves, dtype=np.int64) - 1)])
     first_word, words = _bit_sets(trees, kinds, threshold, first_split)
     missing, is_left = kinds >> _MISSING_SHIFT, (kinds & _IS_DEFAULT_LEFT) // _IS_DEFAULT_LEFT
-    return Trees(
+    found = Trees(
         n_features=int(header["max_feature_idx"]) + 1,
         first_split=first_split,
         first_leaf=np.concatenate([[0], np.cumsum(n_leaves, dtype=np.int64)]),
@@ -108,6 +129,22 @@ def trees_of_text(text: str) -> Trees:
         n_leaf=np.concatenate([np.zeros(0), *(_leaf_counts(tree, n) for tree, n in zip(trees, n_leaves, strict=True))]),
         value=_joined(trees, "leaf_value"),
     )
+    _check(found)
+    return found
+
+
+def _check(trees: Trees) -> None:
+    """Refuse trees that a walk could leave, or not come out of: compiled loops test no place they go to."""
+    sizes = np.diff(trees.first_split)
+    place = np.arange(trees.feature.size) - np.repeat(trees.first_split[:-1], sizes)
+    last = np.repeat(sizes, sizes)
+    hangs = all(
+        (((child > place) & (child < last)) | ((child < 0) & (child >= -1 - last))).all()
+        for child in (trees.left, trees.right)
+    )
+    is_whole = len(place) == len(trees.threshold) == len(trees.left) and len(trees.value) == trees.first_leaf[-1]
+    if not (hangs and is_whole and ((trees.feature >= 0) & (trees.feature < trees.n_features)).all()):
+        raise ModelError("trees that do not hang together", rule="model.format", file="model.txt")
 
 
 def _pairs(text: str) -> dict[str, str]:

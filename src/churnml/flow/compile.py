@@ -16,6 +16,8 @@ import pyarrow as pa
 from churnml.campaign.allocate import Limit, allocate
 from churnml.config import Params
 from churnml.estimators.shapley import TreeExplainer
+from churnml.estimators.tree_text import trees_of
+from churnml.estimators.walk import TreeWalk
 from churnml.flow.featurize import featurize
 from churnml.flow.label import label
 from churnml.flow.loyal_alarm import make_loyal_alarm
@@ -112,7 +114,9 @@ def compile_all() -> None:
 def _explain() -> None:
     X = np.arange(100, dtype=np.float32)[:, None]
     settings = {"verbose": -1, "num_threads": 1, "num_leaves": 3, "min_data_in_leaf": 5}
-    TreeExplainer.of(lgb.train(settings, lgb.Dataset(X, X[:, 0]), num_boost_round=1))(X)
+    booster = lgb.train(settings, lgb.Dataset(X, X[:, 0]), num_boost_round=1)
+    TreeExplainer.of(booster)(X)
+    TreeWalk.of(trees_of(booster))(X)
 
 
 def _lists(params: Params, history: History, labels: Path) -> None:
