@@ -2,10 +2,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from churnml.campaign.economics import n_affordable, risk_bands, value_tiers
+from churnml.campaign.economics import n_affordable, risk_bands
 
 
 @pytest.mark.parametrize(
@@ -24,23 +22,6 @@ def test_number_of_contacts(
     budget: float | None, cost: float, capacity: int | None, expected: tuple[int | None, str]
 ) -> None:
     assert n_affordable(budget=budget, cost=cost, capacity=capacity) == expected
-
-
-@given(st.lists(st.floats(-100, 1e6), min_size=1, max_size=60), st.randoms())
-def test_tiers_do_not_depend_on_order_and_never_split_equal_values(values: list[float], random: object) -> None:
-    values = [round(v) for v in values]
-    tier = dict(zip(values, value_tiers(np.array(values, float)).tolist(), strict=True))
-    random.shuffle(values)  # type: ignore[attr-defined]
-    assert value_tiers(np.array(values, float)).tolist() == [tier[v] for v in values]
-    ranked = [tier[v] for v in sorted(set(values), reverse=True)]
-    assert ranked == sorted(ranked)
-
-
-def test_tiers_by_hand() -> None:
-    # 500 of 1,000 in all: the first reaches half alone, the next two stand before 80 %, the last two behind it.
-    assert value_tiers(np.array([500.0, 200, 150, 100, 50, 0, -9, np.nan])).tolist() == list("ABBCCCCC")
-    assert value_tiers(np.array([])).tolist() == []
-    assert value_tiers(np.zeros(2)).tolist() == ["C", "C"]
 
 
 def test_a_probability_on_a_threshold_belongs_to_the_band_above() -> None:

@@ -10,8 +10,9 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from churnml.campaign.economics import risk_bands, value_tiers
+from churnml.campaign.economics import risk_bands
 from churnml.campaign.plan import CampaignPlan
+from churnml.campaign.tiers import value_tiers
 from churnml.errors import DataError
 from churnml.reasons.causes import cause_control, causes, reason_causes
 from churnml.timeline import us_to_date

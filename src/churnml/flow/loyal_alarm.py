@@ -11,10 +11,10 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from churnml.campaign.economics import value_tiers
 from churnml.campaign.loyal_alarm import DateRate, Group, loyal_list
 from churnml.campaign.plan import CampaignPlan
 from churnml.campaign.team_list import TeamList
+from churnml.campaign.tiers import value_tiers
 from churnml.config import LoyalAlarm, Params
 from churnml.engines.local import map_buckets
 from churnml.features.standing import tenure_days, year_value

@@ -11,7 +11,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from churnml.campaign.economics import risk_bands, value_tiers
+from churnml.campaign.economics import risk_bands
+from churnml.campaign.tiers import value_tiers
 from churnml.config import Params
 from churnml.errors import ModelError
 from churnml.estimators.artifact import LoadedModel, load
