@@ -28,6 +28,7 @@ for command in (
     data.verify,
     models.score,
     models.compare,
+    models.card,
     models.promote,
     models.sync,
     customers.explain,

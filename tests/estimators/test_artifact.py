@@ -8,7 +8,6 @@ from feature_tables import feature_table
 from churnml.errors import ModelError
 from churnml.estimators import artifact
 from churnml.estimators.artifact import load, save
-from churnml.estimators.card import card_of
 from churnml.estimators.churn import ChurnClassifier
 from churnml.estimators.clv import ValueRegressor
 from churnml.estimators.matrix import spec_of, to_matrix
@@ -56,14 +55,14 @@ def test_threads_leave_no_trace_in_the_files(tmp_path):
     for threads in (1, 2):
         model = ChurnClassifier(threads=threads, max_rounds=5).fit(X, CHURNED)
         save(model, SPEC, tmp_path / str(threads))
-    for name in ("model.txt", "model.json", "card.md"):
+    for name in ("model.txt", "model.json"):
         assert (tmp_path / "1" / name).read_bytes() == (tmp_path / "2" / name).read_bytes()
 
 
 def test_a_loaded_model_saves_to_the_same_bytes(folder, tmp_path):
     loaded = load(folder, trusted=True)
     save(loaded.model, loaded.spec, tmp_path / "again", meta=loaded.meta)
-    for name in ("model.txt", "model.json", "card.md"):
+    for name in ("model.txt", "model.json"):
         assert (folder / name).read_bytes() == (tmp_path / "again" / name).read_bytes()
 
 
@@ -142,26 +141,3 @@ def test_a_record_with_another_number_of_features_is_refused(folder):
     _reseal(folder, (folder / "model.txt").read_bytes(), features=[*SPEC.names, "more"])
     with pytest.raises(ModelError, match="different numbers of features"):
         load(folder, trusted=True)
-
-
-def test_the_card_names_window_metrics_limits_and_columns_left_out(folder):
-    card = (folder / "card.md").read_text(encoding="utf-8")
-    for part in (
-        "# Churn model",
-        "from 2024-01-01, to 2024-06-29",
-        "| roc_auc | 0.8123 |",
-        "EU only",
-        "`orders_noise`",
-    ):
-        assert part in card
-
-
-def test_the_card_tells_which_parts_carry_weight_and_how_far_that_moved():
-    facts = {"kind": "churn", "n_rounds": 9, "features": ["a"], "levels": {}, "dropped": {}}
-    state = {"weights": {"trees": 0.7, "logistic": 0.3, "hazard": 0.0}}
-    moved = {"2024-01-02": {"trees": 0.5, "logistic": 0.5}, "2024-02-01": {"trees": 0.9, "logistic": 0.1}}
-    told = card_of({**facts, "state": state, "meta": {"weights_by_cut_off": moved}}, record_sha256="0" * 64)
-    assert "Boosted trees 70%, logistic regression 30%." in told
-    assert "Tried, and left without weight: hazard over time." in told
-    assert "| boosted trees | 70% | 50% to 90% |" in told
-    assert "carry weight" not in card_of({**facts, "state": {}, "meta": {}}, record_sha256="0" * 64)

@@ -5,8 +5,9 @@ import pyarrow as pa
 import pytest
 
 from churnml.evaluation.backtest import Predictions
+from churnml.evaluation.card import card_figures
 from churnml.evaluation.plots import plots_of
-from churnml.evaluation.report import card_figures, metrics_of
+from churnml.evaluation.report import metrics_of
 from churnml.evaluation.terms import Terms
 from churnml.metrics import log_loss, roc_auc_score
 
@@ -108,9 +109,10 @@ def test_small_groups_are_named_but_not_judged():
 
 
 def test_the_card_shows_figures_with_their_range_and_the_rules():
-    found = card_figures(predictions())
-    assert "95 % interval" in found["metrics"]["roc_auc"]
-    assert list(found["baselines"]) == ["recency"]
+    found = card_figures(predictions(), terms=Terms())["figures"]
+    assert found["own"]["roc_auc_low"] <= found["own"]["roc_auc"] <= found["own"]["roc_auc_high"]
+    assert list(found["rules"]) == ["recency"]
+    assert len(found["curves"]["reliability"]["p_mean"]) > 3
 
 
 def test_absent_rules_are_left_out_and_the_best_is_named():

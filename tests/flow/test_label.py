@@ -21,6 +21,7 @@ from churnml.flow.treatments import treatment_limits
 from churnml.histories.store import History
 from churnml.parquet import read_parquet
 from churnml.timeline import us_to_iso
+from churnml.wording import words
 
 EVENTS = {"kind": "events", "id": "id", "time": "occurred_at", "known_at": "known_at", "categories": ["channel"]}
 TABLES = {
@@ -109,7 +110,7 @@ def test_tl_27_treated_outcomes_can_be_kept(tmp_path: Path) -> None:
     project = params(treatments={**TREATED, "mode": "keep"})
     report, _ = labelled(company(contacts=(("c0", 50, "treated"),)), project, tmp_path)
     assert sum(counts["treated"] for counts in report["by_date"].values()) == 0
-    assert treatment_limits(project) == ["Snapshots of customers treated in contacts were learned from as they are."]
+    assert treatment_limits(project) == [{"key": "treated_kept", "table": "contacts"}]
 
 
 def delivered(folder: Path, days: int) -> Path:
@@ -133,7 +134,8 @@ def test_tl_27_lists_outside_learned_outcomes_do_not_matter(days: int, tmp_path:
 def test_tl_27_an_override_is_told_in_the_model_card(tmp_path: Path) -> None:
     project = params(treatments={"ignore": True})
     labelled(company(), project, tmp_path, lists=delivered(tmp_path, 45))
-    assert "Past campaigns were ignored" in treatment_limits(project)[0]
+    (said,) = treatment_limits(project)
+    assert "Past campaigns were ignored" in words(f"card.limit_{said['key']}", "en")
 
 
 def hole(first_day: int, last_day: int, table: str = "orders") -> tuple[tuple[str, int, int], ...]:

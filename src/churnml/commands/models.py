@@ -1,4 +1,4 @@
-"""Commands on models: score, compare, promote, sync."""
+"""Commands on models: card, compare, promote, score, sync."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import typer
 
 from churnml.commands.common import CHAMPION, PARAMS, leave, say
 
-__all__ = ["compare", "promote", "score", "sync"]
+__all__ = ["card", "compare", "promote", "score", "sync"]
 
 
 def score(
@@ -92,6 +92,22 @@ def sync(
 
         delivered, left = bring(Path.cwd(), wait_seconds=wait)
         say(f"{delivered} brought to the tracking store, {left} still kept.")
+        return 0
+
+    leave(work)
+
+
+def card(
+    model: Annotated[str, typer.Argument(help="churn or clv.")] = "churn",
+    version: Annotated[str, typer.Option(help="Alias or version.")] = "champion",
+) -> None:
+    """Write the card of a registered version: what it is for, how good, its limits, who approved it."""
+
+    def work() -> int:
+        from churnml.flow.cards import write_card
+
+        page = write_card(Path.cwd(), model, version)
+        say(page.relative_to(Path.cwd()).as_posix())
         return 0
 
     leave(work)

@@ -1,10 +1,10 @@
-"""Model folders: LightGBM's text, a JSON beside it, a card; no pickle, digests checked before anything is parsed."""
+"""Model folders: LightGBM's text, a JSON beside it, cards; no pickle, digests checked before anything is parsed."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,6 @@ import lightgbm as lgb
 
 from churnml.errors import ModelError
 from churnml.estimators.boosting import MAIN, booster_text
-from churnml.estimators.card import card_of
 from churnml.estimators.churn import ChurnClassifier
 from churnml.estimators.clv import ValueRegressor
 from churnml.estimators.matrix import FeatureSpec
@@ -22,7 +21,7 @@ from churnml.storage import digest_bytes, new_folder
 
 __all__ = ["LoadedModel", "load", "save", "text_name"]
 
-TEXT, RECORD, CARD = "model.txt", "model.json", "card.md"
+TEXT, RECORD = "model.txt", "model.json"
 _TRIAL = """
 import sys
 import lightgbm
@@ -55,9 +54,14 @@ class LoadedModel:
 
 
 def save(
-    model: ChurnClassifier | ValueRegressor, spec: FeatureSpec, folder: Path, *, meta: Mapping[str, Any] | None = None
+    model: ChurnClassifier | ValueRegressor,
+    spec: FeatureSpec,
+    folder: Path,
+    *,
+    meta: Mapping[str, Any] | None = None,
+    cards: Callable[[Mapping[str, Any], str], Mapping[str, bytes]] | None = None,
 ) -> str:
-    """Write a fitted model as ``model.txt``, ``model.json`` and ``card.md``, all three or none.
+    """Write a fitted model as ``model.txt`` and ``model.json`` with its cards, all or none.
 
     Parameters
     ----------
@@ -68,8 +72,9 @@ def save(
     folder : Path
         Final folder; an older model there is replaced.
     meta : mapping, optional
-        JSON-ready facts to record; the card shows ``title``, ``data_window``, ``population``, ``horizon_days``,
-        ``metrics``, ``baselines`` and ``limits``. No time of day: the same training gives the same bytes.
+        JSON-ready facts to record. No time of day: the same training gives the same bytes.
+    cards : callable, optional
+        Gives files for people, by name, from the parts of ``model.json`` and its digest.
 
     Returns
     -------
@@ -94,7 +99,8 @@ def save(
         for name, text in texts.items():
             (temp / name).write_bytes(text)
         (temp / RECORD).write_bytes(record)
-        (temp / CARD).write_text(card_of(facts, record_sha256=digest_bytes(record)), encoding="utf-8")
+        for name, content in (cards(facts, digest_bytes(record)) if cards else {}).items():
+            (temp / name).write_bytes(content)
     return digest_bytes(record)
 
 

@@ -19,7 +19,7 @@ from churnml.evaluation.slices import FEW, VALUE, Slice, is_enough, slice_jobs, 
 from churnml.evaluation.terms import Terms
 from churnml.evaluation.weighted import mean_over
 
-__all__ = ["card_figures", "customer_numbers", "cut_offs", "metrics_of"]
+__all__ = ["customer_numbers", "cut_offs", "metrics_of"]
 
 Floats = npt.NDArray[np.float64]
 Rows = npt.NDArray[np.int64]
@@ -51,18 +51,6 @@ def metrics_of(predictions: Predictions, *, terms: Terms | None = None) -> dict[
         ``skipped`` with reasons. JSON-ready.
     """
     return _Judge(predictions, terms or Terms()).report()
-
-
-def card_figures(predictions: Predictions, *, terms: Terms | None = None) -> dict[str, Any]:
-    """Return what the model card says of a backtest: ``metrics``, ``baselines`` and ``weights_by_cut_off``."""
-    found = metrics_of(predictions, terms=terms)
-    own, rank = found["overall"][MODEL], found["ranking"]
-    shown = {key: value for key, value in own.items() if not key.endswith(("_low", "_high")) and value is not None}
-    ends = {key: own.get(f"{rank}_{key}") for key in ("low", "high")}
-    if None not in ends.values():
-        shown[rank] = f"{own[rank]:.3f} (95 % interval {ends['low']:.3f} to {ends['high']:.3f})"
-    rules = {name: {rank: value[rank]} for name, value in found["overall"].items() if name != MODEL}
-    return {"metrics": shown, "baselines": rules, "weights_by_cut_off": found["weights"]}
 
 
 def cut_offs(predictions: Predictions) -> dict[str, Rows]:

@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 
 from churnml import tracking
-from churnml.config import CustomersTable, Params, resolved
+from churnml.config import Params, resolved
 from churnml.evaluation.agreement import agreement_of
 from churnml.evaluation.backtest import MODEL, Predictions
 from churnml.evaluation.gate import Limits, Verdict, judge
@@ -18,7 +18,7 @@ from churnml.evaluation.report import metrics_of
 from churnml.evaluation.terms import Terms
 from churnml.exports.evaluation_page import evaluation_page
 from churnml.exports.tables import write_csv
-from churnml.features.columns import slug
+from churnml.flow.categories import declared_categories
 from churnml.flow.predictions import read_predictions
 from churnml.flow.promotions import promoted_digest
 from churnml.flow.spooled import deliver_all
@@ -91,18 +91,16 @@ def evaluate(
 
 def terms_of(params: Params, *, is_out_of_time: bool) -> Terms:
     """Return what the figures are computed for; customers are parted by their declared categories."""
-    campaign, table = params.campaign, params.customers_table
+    campaign = params.campaign
     effect, cost = campaign.usual
     is_money = params.clv is not None and params.clv.measure == "amount"
-    declared = params.histories.tables[table] if table else None
-    categories = declared.categories if isinstance(declared, CustomersTable) else ()
     return Terms(
         capacity=campaign.capacity,
         effect=effect,
         cost=cost,
         margin=params.clv.margin if params.clv is not None and is_money else 1.0,
         is_out_of_time=is_out_of_time,
-        categories=[f"{table}_{slug(name)}" for name in categories],
+        categories=declared_categories(params),
     )
 
 

@@ -20,11 +20,13 @@ from churnml.estimators.churn import ChurnClassifier, check_labels
 from churnml.estimators.clv import check_values
 from churnml.estimators.matrix import KEYS, FeatureSpec, to_matrix
 from churnml.evaluation.backtest import backtest_churn, backtest_value, fit_final_churn, fit_final_value
-from churnml.evaluation.report import card_figures
+from churnml.evaluation.card import card_figures
 from churnml.evaluation.terms import Terms
+from churnml.exports.model_card import card_files
 from churnml.flow.buckets import observed_at, read_buckets
+from churnml.flow.categories import declared_categories
 from churnml.flow.explained import Watched
-from churnml.flow.learning import LearnableRows, churn_task, hazard_rows, leaving_model, value_task
+from churnml.flow.learning import LearnableRows, LearningTask, churn_task, hazard_rows, leaving_model, value_task
 from churnml.flow.predictions import write_predictions
 from churnml.flow.reference import reference_facts
 from churnml.flow.roles import purchases_table
@@ -85,8 +87,8 @@ def train_churn(
     fitted.leaving_ = leaving_model(params, task.plan, spec, features=features, labels=labels)
     meta = _meta(params, rows, task.plan, "churn", float(params.churn.horizon_days), features)
     meta |= reference_facts(params, rows.table, spec, tested, customers=rows.customers)
-    figures = card_figures(tested, terms=Terms(is_out_of_time=task.is_out_of_time))
-    save(fitted, spec, model, meta=meta | figures | {"learned_horizon_days": horizon} | tuned.facts)
+    meta |= card_figures(tested, terms=_card_terms(params, task)) | {"learned_horizon_days": horizon} | tuned.facts
+    save(fitted, spec, model, meta=meta, cards=card_files)
     write_predictions(tested, backtest, is_out_of_time=task.is_out_of_time)
 
 
@@ -198,10 +200,14 @@ def train_value(
         tested = backtest_value(rows.table, rows.y, task.folds, roles=roles, horizon_days=horizon, **settings)
         fitted, spec = final.result()
     checks = value_checks(params, task, features=features, churn_model=churn_model, value=fitted, spec=spec)
-    figures = card_figures(tested, terms=Terms(is_out_of_time=task.is_out_of_time))
-    meta = _meta(params, rows, task.plan, "clv", horizon, features) | figures | tuned.facts | checks
-    save(fitted, spec, model, meta=meta)
+    meta = _meta(params, rows, task.plan, "clv", horizon, features) | tuned.facts | checks
+    save(fitted, spec, model, meta=meta | card_figures(tested, terms=_card_terms(params, task)), cards=card_files)
     write_predictions(tested, backtest, is_out_of_time=task.is_out_of_time)
+
+
+def _card_terms(params: Params, task: LearningTask) -> Terms:
+    """Return what the card's figures are computed for: no campaign, so that a new budget trains no new model."""
+    return Terms(is_out_of_time=task.is_out_of_time, categories=declared_categories(params))
 
 
 def _note_absent(why: str, *folders: Path) -> None:
@@ -223,7 +229,7 @@ def _meta(
     known = {"first": us_to_iso(int(rows.dates.min())), "last": us_to_iso(int(rows.dates.max()))}
     return {
         "title": "Churn" if kind == "churn" else "Customer lifetime value",
-        "data_window": f"observation dates {known['first']} to {known['last']}, outcomes up to {us_to_iso(plan.as_of)}",
+        "window": known | {"until": us_to_iso(plan.as_of)},
         "learned_until": us_to_iso(plan.as_of),
         "population": _population(params),
         "horizon_days": horizon_days,
@@ -232,17 +238,15 @@ def _meta(
         "mean_outcome": float(rows.y.mean()),
         "seed": params.train.seed,
         "limits": treatment_limits(params),
+        "forbidden": list(params.train.forbidden),
         "feature_plan": read_json(features / "plan.json"),
     }
 
 
-def _population(params: Params) -> str:
+def _population(params: Params) -> dict[str, Any]:
+    """Return whom the model is about: key and figures of the card's words."""
     churn = params.churn
-    if churn.definition == "inactivity":
-        within = "ever" if churn.active_within_days is None else f"within {churn.active_within_days} days"
-        return f"customers active in {churn.table} {within}"
-    if churn.definition == "spell_end":
-        return f"customers with a spell in force in {churn.table}"
-    if churn.definition == "event":
-        return f"customers with history and no churn event in {churn.table} since their last activity"
-    return f"customers in {churn.table}"
+    said: dict[str, Any] = {"key": churn.definition, "table": churn.table}
+    if churn.definition == "inactivity" and churn.active_within_days is not None:
+        return said | {"key": "inactivity_within", "days": churn.active_within_days}
+    return said

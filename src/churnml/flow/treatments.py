@@ -62,14 +62,13 @@ def _delivered(lists: Path, timezone: str) -> list[int]:
     return dates
 
 
-def treatment_limits(params: Params) -> list[str]:
-    """Return what the model card says of treated customers among those learned from."""
+def treatment_limits(params: Params) -> list[dict[str, str]]:
+    """Return what the model card says of treated customers among those learned from: key and figures of its words."""
     treatments = params.treatments
     if treatments is None:
         return []
     if treatments.ignore:
-        return ["Past campaigns were ignored by configuration: whom they kept counts as having stayed by themselves."]
+        return [{"key": "treatments_ignored"}]
     if treatments.mode == "keep":
-        return [f"Snapshots of customers treated in {treatments.table} were learned from as they are."]
-    kinds, table = " and ".join(treatments.outcomes), treatments.table
-    return [f"For {kinds}, snapshots of customers treated in {table} before the outcome was decided were left out."]
+        return [{"key": "treated_kept", "table": str(treatments.table)}]
+    return [{"key": f"treated_dropped_{'_'.join(sorted(treatments.outcomes))}", "table": str(treatments.table)}]

@@ -11,8 +11,8 @@ from churnml.storage import digest_bytes, digest_file
 
 __all__ = ["MODEL_FILES", "digest_tags", "model_digest", "refuse_other_files", "require_plain_files"]
 
-MODEL_FILES = ("model.txt", "model.json", "card.md")
-"""What a model folder holds: trees as text, everything else as JSON, and a card for people.
+MODEL_FILES = ("model.txt", "model.json", "card.md", "card.zh.md", "card.html")
+"""What a model folder holds: trees as text, everything else as JSON, and cards for people.
 
 Beside ``model.txt`` there may be further trees, ``model.<part>.txt``; ``model.json`` holds the digest of each.
 """
@@ -61,7 +61,7 @@ def require_plain_files(folder: Path) -> dict[str, str]:
 
 
 def model_digest(folder: Path) -> str:
-    """Return one SHA-256 for what makes a model's predictions: `MODEL_FILES` without the card.
+    """Return one SHA-256 for what makes a model's predictions: `MODEL_FILES` without the cards.
 
     Raises
     ------
