@@ -13,7 +13,7 @@ BENCH =
 ENV = env -u PYTHONDONTWRITEBYTECODE PATH="$$PWD/.venv/bin:$$PATH" VIRTUAL_ENV="$$PWD/.venv" \
 	DVC_NO_ANALYTICS=true MLFLOW_DISABLE_TELEMETRY=true DO_NOT_TRACK=true OMP_WAIT_POLICY=passive
 
-.PHONY: help setup run test test-all check bench quality ui example clean
+.PHONY: help setup run test test-all check bench quality ui example docs clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' Makefile
@@ -59,6 +59,12 @@ ui: $(SYNCED) ## the record of trainings on http://127.0.0.1:5000 (PORT=5000)
 
 example: $(SYNCED) ## the whole pipeline on real input: make example NAME=cdnow DATA=folder
 	@$(ENV) churnml example examples/$(NAME) --data $(DATA)
+
+docs: $(SYNCED) ## the manual in build/docs/index.html, its reference made anew from the code; no network
+	@$(ENV) python -m churnml.config.reference > docs/params.md
+	@$(ENV) python -m churnml.reference commands > docs/commands.md
+	@$(ENV) python -m churnml.reference outputs > docs/outputs.md
+	@$(ENV) sphinx-build -q -W --keep-going -b html -d build/doctrees docs build/docs
 
 clean: ## remove caches; data, models and the environment stay
 	@rm -rf .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage htmlcov build dist

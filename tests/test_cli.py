@@ -147,7 +147,7 @@ def test_check_of_good_input_keeps_only_the_report(
     assert churnml("check", folder=tmp_path) == 0
     assert "customers: 320 rows usable" in capsys.readouterr().out
     files = {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if "simulated" not in path.parts}
-    assert files == {"params.yaml", "data", "reports", "reports/data_check.json", "reports/data_check.html"}
+    assert files == {"params.yaml", "data", "reports", "reports/check.json", "reports/check.html"}
 
 
 def test_check_of_bad_input_says_what_is_wrong(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -70,7 +70,7 @@ def check(
 
         loaded = load_params(params)
         root = params.resolve().parent
-        report = root / "reports" / "data_check"
+        report = root / "reports" / "check"  # that of the run, data_check, is an output of its stage
         with private_folder(root / "data", "check") as private:
             history = prepare_histories(
                 loaded,
@@ -86,7 +86,7 @@ def check(
             add_to_report(found, report.with_suffix(".json"), report.with_suffix(".html"))
         for line in enough_lines(found, language=loaded.campaign.language):
             say(line)
-        say("reports/data_check.html says what was found.")
+        say("reports/check.html says what was found.")
         return 0
 
     leave(work)

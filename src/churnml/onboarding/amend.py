@@ -135,4 +135,4 @@ def notes_of(findings: Sequence[Mapping[str, Any]]) -> list[str]:
     told = [f for f in findings if f["severity"] in {"error", "warning"}]
     lines = [f"{f['file']}: {f['column']}: {f['meaning']['en']}. {f['next_step']['en']}" for f in told[:_MOST_NOTES]]
     more = len(told) - len(lines)
-    return [*lines, f"and {more} more: reports/data_check.html"] if more > 0 else lines
+    return [*lines, f"and {more} more: reports/check.html"] if more > 0 else lines
