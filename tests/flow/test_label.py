@@ -81,7 +81,7 @@ def test_tl_21_the_wait_can_be_set(settle_days: int, newest: int, tmp_path: Path
 def test_tl_21_what_is_not_settled_is_counted_and_never_called_stayed(tmp_path: Path) -> None:
     report, table = labelled(company(), params(clv={"table": "orders", "horizon_days": 60}), tmp_path)
     scored = report["by_date"][us_to_iso(AS_OF)]
-    assert scored == {"churned": 0, "stayed": 0, "censored": 4, "treated": 0, "in_hole": 0}
+    assert scored == {"churned": 0, "stayed": 0, "censored": 4, "treated": 0, "in_hole": 0, "unpreventable": 0}
     settled = table.filter(pa.array(table["days"].to_numpy() < 30))
     assert settled["is_churned"].null_count == settled.num_rows > 0
     assert report["value"]["labelled"] + report["value"]["censored"] == table.num_rows
@@ -303,3 +303,40 @@ def test_half_the_value_is_written_where_value_has_to_be_carried(asked_days: int
         np.testing.assert_allclose(half, plan.value_half_us // DAY, atol=10.0)
         np.testing.assert_allclose(value, plan.value_horizon_us // DAY, atol=10.0)
         assert table["value_half"].null_count == table["value"].null_count
+
+
+SPELLS = {"kind": "spells", "id": "id", "start": "started_at", "end": "ended_at", "file": "plans.csv"}
+
+
+def contract_company(reasons: dict[str, tuple[int, str | None]]) -> History:
+    """Return customers who order every ten days until they stop, and whose contract ended that day for a reason."""
+    orders, spells = [], []
+    for name, (stop, reason) in reasons.items():
+        orders += [
+            {"id": name, "occurred_at": AS_OF - d * DAY, "known_at": AS_OF - d * DAY, "amount": 10}
+            for d in range(400, stop - 1, -10)
+        ]
+        if reason:
+            end = AS_OF - stop * DAY
+            spells.append({"id": name, "started_at": AS_OF - 400 * DAY, "ended_at": end, "end_reason": reason})
+    return memory_history(AS_OF, {"orders": ("events", orders), "plans": ("spells", spells)})
+
+
+def with_contracts(**causes: Any) -> Params:
+    tables = {"orders": TABLES["orders"], "plans": {**SPELLS, "end_reason": "reason"}}
+    histories = {"folder": "raw", "as_of": us_to_iso(AS_OF), "tables": tables}
+    base = {"histories": histories, "churn": CHURN, "snapshots": {"count": 6}, "causes": causes}
+    return Params.model_validate(base)
+
+
+def churned(history: History, params: Params, folder: Path) -> set[str]:
+    _, table = labelled(history, params, folder)
+    return {r["customer_id"] for r in table.to_pylist() if r["is_churned"] == 1}
+
+
+def test_losses_nobody_could_prevent_can_be_left_out_of_training(tmp_path: Path) -> None:
+    history = contract_company({"a": (100, "price"), "b": (100, "deceased"), "c": (100, None), "d": (0, None)})
+    assert churned(history, with_contracts(), tmp_path / "all") == {"a", "b", "c"}
+    assert churned(history, with_contracts(learn_from_uncontrollable=False), tmp_path / "some") == {"a", "c"}
+    report, _ = labelled(history, with_contracts(learn_from_uncontrollable=False), tmp_path / "counted")
+    assert sum(counts["unpreventable"] for counts in report["by_date"].values()) > 0

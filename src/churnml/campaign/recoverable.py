@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-import unicodedata
-from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
+
+from churnml.matching import beginning_with, plain_words
 
 __all__ = ["LISTABLE", "NEVER_LISTED", "ReasonRule", "Verdict"]
 
@@ -74,7 +74,7 @@ class ReasonRule:
         """Return what a reason says: ``never`` wins over ``listable``; ``none`` where there is no text."""
         if not (text or "").strip():
             return "none"
-        plain = _plain(text or "")
+        plain = plain_words(text or "")
         if self._never.search(plain):
             return "never"
         return "listable" if self._listable.search(plain) else "other"
@@ -85,22 +85,8 @@ class ReasonRule:
 
     @cached_property
     def _never(self) -> re.Pattern[str]:
-        return _beginning((*NEVER_LISTED, *self.never))
+        return beginning_with((*NEVER_LISTED, *self.never))
 
     @cached_property
     def _listable(self) -> re.Pattern[str]:
-        return _beginning((*LISTABLE, *self.listable))
-
-
-def _plain(text: str) -> str:
-    """Return a reason in small letters without accents, its words set apart: ``CustomerDied`` -> ``customer died``."""
-    apart = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", unicodedata.normalize("NFKC", text))
-    bare = "".join(c for c in unicodedata.normalize("NFKD", apart) if not unicodedata.combining(c))
-    return " ".join(re.split(r"[\W_]+", bare.casefold())).strip()
-
-
-def _beginning(texts: Iterable[str]) -> re.Pattern[str]:
-    plain = sorted({_plain(text) for text in texts} - {""})
-    # The words of a Chinese text are not set apart.
-    ways = [re.escape(text) if not text.isascii() else rf"\b{re.escape(text)}" for text in plain]
-    return re.compile("|".join(ways) or r"(?!)")
+        return beginning_with((*LISTABLE, *self.listable))

@@ -23,6 +23,7 @@ from churnml.config.blocks import (
 )
 from churnml.config.campaign import Campaign
 from churnml.config.campaign_checks import campaign_problems
+from churnml.config.causes import Causes, cause_problems
 from churnml.config.checks import Checks
 from churnml.config.exports import Exports, export_problems
 from churnml.config.fields import Block, plain_path
@@ -71,6 +72,7 @@ class Params(Block):
     lists: Lists = Field(default=Lists(), description="What is listed beside the retention campaign.")
     privacy: Privacy = Field(default=Privacy(), description="How persons who ask for it are forgotten.")
     monitoring: Monitoring = Field(default=Monitoring(), description="When a run says that something needs attention.")
+    causes: Causes = Field(default=Causes(), description="Why customers were lost, what it cost, what may be lost.")
     simulate: Simulate = Field(default=Simulate(), description="The simulated company.")
 
     @property
@@ -101,6 +103,7 @@ class Params(Block):
             *_value_column_problems(self),
             *campaign_problems(self.campaign, self.histories, self.treatments),
             *export_problems(self.exports),
+            *cause_problems(self.causes, self.histories),
             *list_problems(self.lists, self.histories, campaign=self.campaign.name),
         ]
         if problems:

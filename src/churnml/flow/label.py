@@ -14,6 +14,7 @@ from churnml.config import Params
 from churnml.engines.local import map_buckets
 from churnml.errors import DataError
 from churnml.flow.buckets import bucket_path
+from churnml.flow.cause_sources import unpreventable
 from churnml.flow.roles import (
     churn_definition,
     churn_window,
@@ -43,9 +44,10 @@ Int64s = npt.NDArray[np.int64]
 Int8s = npt.NDArray[np.int8]
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
-_TREATED, _IN_HOLE = -2, -3
+_TREATED, _IN_HOLE, _UNPREVENTABLE = -2, -3, -4
 """Why a snapshot has no label, beside that its outcome is not settled or cannot be known."""
 _COUNTED = {"churned": 1, "stayed": 0, "censored": CENSORED, "treated": _TREATED, "in_hole": _IN_HOLE}
+_COUNTED |= {"unpreventable": _UNPREVENTABLE}
 
 
 def label(history: History, params: Params, spine: Path, target: Path, *, lists: Path | None = None) -> dict[str, Any]:
@@ -63,7 +65,8 @@ def label(history: History, params: Params, spine: Path, target: Path, *, lists:
     -------
     dict
         After how many days outcomes count as known; and per observation date (with dates of each customer's own, per
-        month) how many churned, stayed, are censored, were treated, or lie where rows are missing.
+        month) how many churned, stayed, are censored, were treated, lie where rows are missing, or were lost for a
+        cause that nobody can act on and is not learned from.
 
     Raises
     ------
@@ -132,6 +135,7 @@ class Outcomes:
         # Silence before a date decides who is at risk there: that, too, must have been observed.
         before = (definition.active_within_us or 0) if definition.kind == "inactivity" else 0
         labels[(labels != CENSORED) & self._in_hole(definition.table, before, window.reach_us)] = _IN_HOLE
+        labels[self._unpreventable(labels == 1)] = _UNPREVENTABLE
         return labels
 
     def duration(self) -> pa.Table:
@@ -150,6 +154,7 @@ class Outcomes:
         reach = {"before_us": before, "reach_us": window.reach_us}
         disturbed = self._treated("churn", window.reach_us)
         disturbed |= touches_hole(self.dates, holes, tables={definition.table}, **reach)
+        disturbed |= self._unpreventable(np.ones(len(self.dates), dtype=bool))
         found = duration_labels(
             self.bucket,
             definition,
@@ -231,6 +236,16 @@ class Outcomes:
         if log is None:
             return np.zeros(len(self.dates), dtype=bool)
         return treated_within(self.bucket, log, self.customer, self.dates, reach_us=reach_us)
+
+    def _unpreventable(self, asked: Bools) -> Bools:
+        """Return which of the losses asked for are not learned from: nobody could have kept these customers."""
+        found = np.zeros(len(self.dates), dtype=bool)
+        if self.params.causes.learn_from_uncontrollable or not asked.any():
+            return found
+        window = churn_window(self.params, self.plan)
+        rows = self.customer[asked], self.dates[asked]
+        found[asked] = unpreventable(self.params, self.history, self.bucket, window, *rows)
+        return found
 
     def _in_hole(self, table: str, before_us: int, reach_us: int) -> Bools:
         return touches_hole(self.dates, self.history.holes, tables={table}, before_us=before_us, reach_us=reach_us)
