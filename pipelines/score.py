@@ -10,7 +10,6 @@ from churnml.flow.promotions import require_approved
 from churnml.flow.score import load_models, score
 from churnml.flow.score_checks import require_fresh
 from churnml.histories.store import open_history
-from churnml.parquet import write_parquet
 from churnml.stage import parse_paths, run_stage
 
 
@@ -21,11 +20,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     params, history = load_params(args.params), open_history(args.prepared)
     require_fresh(params, history)
-    models = load_models(args.churn_model, args.clv_model, threads=params.train.threads)
+    models = load_models(args.churn_model, args.clv_model)
     if params.promotion.require_approval:
         require_approved(Path.cwd(), models.digests)
-    scored = score(params, history, models, features=args.features, backtest=args.churn_backtest)
-    write_parquet(scored, args.scores)
+    score(params, history, models, args.scores, features=args.features, backtest=args.churn_backtest)
     return 0
 
 

@@ -18,9 +18,12 @@ __all__ = [
     "open_parquet",
     "parquet_bytes",
     "parquet_rows",
+    "parquet_schema",
     "read_parquet",
+    "read_parquet_groups",
     "read_verified",
     "write_parquet",
+    "write_parquet_groups",
     "write_parquet_parts",
 ]
 
@@ -91,6 +94,37 @@ def write_parquet_parts(parts: Iterable[pa.Table], final: Path) -> int:
     return n_rows
 
 
+def write_parquet_groups(parts: Iterable[pa.Table], final: Path, *, rows: int) -> int:
+    """Write tables of any size, at least one, as a file of row groups of one size; returns the rows written.
+
+    The bytes are those of :func:`write_parquet` for all of them together.
+    """
+    n_rows, held, sink = 0, [], None
+    with new_file(final) as temp:
+        try:
+            for part in parts:
+                sink = sink or pq.ParquetWriter(temp, part.schema, **PARQUET_OPTIONS)
+                n_rows += part.num_rows
+                held.append(part)
+                while sum(table.num_rows for table in held) >= rows:
+                    whole = pa.concat_tables(held)
+                    sink.write_table(whole.slice(0, rows).combine_chunks(), row_group_size=rows)
+                    held = [whole.slice(rows)]
+            if sink is not None and (held[-1].num_rows or not n_rows):
+                sink.write_table(pa.concat_tables(held).combine_chunks(), row_group_size=rows)
+        finally:
+            if sink is not None:
+                sink.close()
+    return n_rows
+
+
+def read_parquet_groups(path: Path) -> Iterator[pa.Table]:
+    """Yield the row groups of a Parquet file of our own, one at a time; raises as :func:`read_parquet`."""
+    with _as_damage(path.name), pq.ParquetFile(path, page_checksum_verification=True) as source:
+        for number in range(source.num_row_groups):
+            yield source.read_row_group(number)
+
+
 def read_parquet(path: Path, *, columns: list[str] | None = None, coded: Sequence[str] = ()) -> pa.Table:
     """Read one Parquet file of our own, checksums verified, no partition inference.
 
@@ -118,6 +152,12 @@ def parquet_rows(path: Path) -> int:
     """Return how many rows a Parquet file of our own says it holds; raises as :func:`read_parquet`."""
     with _as_damage(path.name), pq.ParquetFile(path) as source:
         return int(source.metadata.num_rows)
+
+
+def parquet_schema(path: Path) -> dict[str, str]:
+    """Return the type of each column of a Parquet file of our own; raises as :func:`read_parquet`."""
+    with _as_damage(path.name), pq.ParquetFile(path) as source:
+        return {field.name: str(field.type) for field in source.schema_arrow}
 
 
 def read_verified(path: Path, *, name: str, digest: str) -> pa.Buffer:

@@ -76,14 +76,14 @@ def test_what_forbids_a_list_is_configuration(
 
 
 def test_objectors_are_left_without_any_figure_where_so_configured(
-    golden: Path, monkeypatch: pytest.MonkeyPatch
+    golden: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     params, history = load_params(golden / "params.yaml"), open_history(golden / "data" / "prepared")
     scores = read_parquet(golden / "data" / "scored" / "scores.parquet")
     at_risk = scores.filter(pc.is_valid(scores["p_churn"]))["customer_id"].to_pylist()[:3]
-    monkeypatch.setattr(scoring, "objector_ids", lambda _: pa.array(at_risk))
+    monkeypatch.setattr(scoring, "objector_ids", lambda *_, **__: pa.array(at_risk))
     quiet = params.model_copy(update={"campaign": params.campaign.model_copy(update={"score_objectors": False})})
-    again, all_scored = (_scored(golden, each, history) for each in (quiet, params))
+    again, all_scored = (_scored(golden, each, history, tmp_path) for each in (quiet, params))
     rows = [row for row in again.to_pylist() if row["customer_id"] in at_risk]
     blank = {name for name in again.column_names if name not in {"customer_id", "as_of", "model_version"}}
     assert [{name: row[name] for name in blank} for row in rows] == [dict.fromkeys(blank)] * 3
@@ -91,9 +91,10 @@ def test_objectors_are_left_without_any_figure_where_so_configured(
     assert all_scored["p_churn"].equals(scores["p_churn"])
 
 
-def _scored(golden: Path, params: Params, history) -> pa.Table:
-    models = scoring.load_models(golden / "models" / "churn", golden / "models" / "clv", threads=1)
-    return scoring.score(params, history, models, features=golden / "data" / "features", backtest=None)
+def _scored(golden: Path, params: Params, history, folder: Path) -> pa.Table:
+    models = scoring.load_models(golden / "models" / "churn", golden / "models" / "clv")
+    scoring.score(params, history, models, folder / "s.parquet", features=golden / "data" / "features", backtest=None)
+    return read_parquet(folder / "s.parquet")
 
 
 def test_rules_get_the_columns_they_ask_for_and_no_other(golden: Path) -> None:

@@ -98,4 +98,4 @@ def test_only_contracts_are_valued_where_no_value_can_be_learned(
     assert "what contracts pay" in (outputs["model"] / "absent.json").read_text()
     assert read_predictions(outputs["backtest"]) is None
     monkeypatch.setattr("churnml.flow.score.load", lambda *_, **__: None)
-    assert load_models(tmp_path, outputs["model"], threads=1).value is None
+    assert load_models(tmp_path, outputs["model"]).value is None

@@ -95,7 +95,7 @@ def test_value_is_a_contract_where_its_end_is_churn(churn: dict[str, Any], clv: 
 def test_without_a_value_model_a_contract_is_worth_what_it_pays() -> None:
     params = project()
     rows = pa.table({"plans_amount_now": pa.array([20.0], pa.float32())})
-    worth = customer_worth(params, None, None, rows, np.array([0.0]), flat(params, [0.0]))
+    worth = customer_worth(params, None, rows, np.array([0.0]), flat(params, [0.0]))
     assert worth.value == pytest.approx([240.0])
     assert np.isnan(worth.low).all()
 
@@ -141,7 +141,7 @@ class Hundred(ValueRegressor):
 def worth_by_model(params: Params, p_churn: list[float], **meta: Any) -> ValueForecast:
     model = LoadedModel(Hundred(), FeatureSpec(("a",), {}), {"horizon_days": 365.0, **meta}, "0" * 64)
     rows = pa.table({"a": pa.array([1.0] * len(p_churn), pa.float32())})
-    return customer_worth(params, None, model, rows, np.array(p_churn), flat(params, p_churn))
+    return customer_worth(params, model, rows, np.array(p_churn), flat(params, p_churn))
 
 
 def test_who_is_surely_silent_is_worth_nothing_where_silence_ends_value() -> None:

@@ -2,28 +2,43 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import dataclass
 from pathlib import Path
 
 from churnml import tracking
 from churnml.config import Params
 from churnml.errors import ModelError
-from churnml.estimators.artifact import LoadedModel, load
+from churnml.estimators.artifact import load
 from churnml.features.plan import FeaturePlan
 from churnml.flow.featurize import featurize
+from churnml.flow.program import code_identity
 from churnml.flow.promotions import require_approved, require_promoted
 from churnml.flow.raw import read_histories
 from churnml.flow.score import Models, score
 from churnml.flow.score_checks import ScoreChecks
 from churnml.flow.spine import make_spine
-from churnml.parquet import write_parquet
+from churnml.flow.versions import kept_backtest
+from churnml.parquet import parquet_schema
 from churnml.storage import digest_file, private_folder, write_json
 from churnml.timeline import us_to_iso
 
 __all__ = ["open_models", "score_as_of"]
 
 
-def open_models(root: Path, reference: str, *, threads: int, folder: Path) -> Models:
-    """Load the churn model and the value model beside it.
+_BY_ALIAS = re.compile(r"models:/(?P<model>[a-z][a-z0-9_]*)@(?P<alias>[a-z][a-z0-9_]*)")
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """Models that are loaded, and of each the reference it was fetched by: with its version, whatever was asked for."""
+
+    models: Models
+    references: dict[str, str]
+
+
+def open_models(root: Path, reference: str, *, folder: Path) -> Opened:
+    """Load the churn model and the value model beside it; an alias is looked up once.
 
     Parameters
     ----------
@@ -32,7 +47,6 @@ def open_models(root: Path, reference: str, *, threads: int, folder: Path) -> Mo
     reference : str
         ``models:/churn@champion``, ``models:/churn/3``, or a folder such as ``models/churn``. The value model is
         the registry's ``clv`` under the same alias (else its champion), or the folder ``clv`` beside.
-    threads : int
     folder : Path
         Private folder for files from the registry.
 
@@ -43,26 +57,31 @@ def open_models(root: Path, reference: str, *, threads: int, folder: Path) -> Mo
     """
     if not reference.startswith("models:"):
         churn, value = root / reference, (root / reference).parent / "clv"
-        loaded = load(churn, threads=threads)
-        return Models(loaded, load(value, threads=threads) if (value / "model.json").exists() else None)
-    loaded = load(tracking.fetch(root, reference, folder / "churn"), threads=threads)
+        found = load(value) if (value / "model.json").exists() else None
+        return Opened(Models(load(churn), found), {"churn": reference})
     alias = reference.partition("@")[2] or "champion"
-    found = Models(loaded, _value_model(root, f"models:/clv@{alias}", folder / "clv", threads=threads))
+    references = {"churn": _fixed(root, reference)}
+    try:
+        references["clv"] = _fixed(root, f"models:/clv@{alias}")
+    except ModelError as error:
+        if error.rule != "model.not_registered":
+            raise
+    loaded = {name: load(tracking.fetch(root, each, folder / name)) for name, each in references.items()}
+    models = Models(loaded["churn"], loaded.get("clv"))
     if alias == "champion":
         # Who names a version has chosen it; what an alias names is held against the record.
-        by_alias = found.digests if "@" in reference else {k: d for k, d in found.digests.items() if k == "clv"}
+        by_alias = models.digests if "@" in reference else {k: d for k, d in models.digests.items() if k == "clv"}
         require_promoted(root, by_alias)
-    return found
+    return Opened(models, references)
 
 
-def _value_model(root: Path, reference: str, folder: Path, *, threads: int) -> LoadedModel | None:
-    try:
-        fetched = tracking.fetch(root, reference, folder)
-    except ModelError as error:
-        if error.rule == "model.not_registered":
-            return None
-        raise
-    return load(fetched, threads=threads)
+def _fixed(root: Path, reference: str) -> str:
+    """Return a reference by version for one by alias: an alias that is moved meanwhile changes nothing."""
+    parts = _BY_ALIAS.fullmatch(reference)
+    if parts is None:
+        return reference
+    number, _ = tracking.tags_of(root, parts["model"], alias=parts["alias"])
+    return f"models:/{parts['model']}/{number}"
 
 
 def score_as_of(params: Params, *, root: Path, reference: str, out: Path) -> dict[str, object]:
@@ -81,7 +100,8 @@ def score_as_of(params: Params, *, root: Path, reference: str, out: Path) -> dic
     Returns
     -------
     dict
-        The manifest: date, model, rows, digests, and what the checks found.
+        The manifest: date, models with version and digest, rows, schema, digests of scores and data, program, and what
+        the checks found.
 
     Raises
     ------
@@ -91,8 +111,10 @@ def score_as_of(params: Params, *, root: Path, reference: str, out: Path) -> dic
     DataError
         If a table is older than it may be.
     """
+    manifest = out.with_name(out.name + ".manifest.json")
     with private_folder(root / "data", "score") as folder:
-        models = open_models(root, reference, threads=params.train.threads, folder=folder / "models")
+        opened = open_models(root, reference, folder=folder / "models")
+        models = opened.models
         if params.promotion.require_approval:
             require_approved(root, models.digests)
         history = read_histories(params, root=root, target=folder / "prepared")
@@ -100,18 +122,31 @@ def score_as_of(params: Params, *, root: Path, reference: str, out: Path) -> dic
         make_spine(history, params, folder / "spine", to_score_only=True)
         plan = FeaturePlan.from_json(models.churn.meta["feature_plan"])
         featurize(history, params, folder / "spine", folder / "features", root=root, plan=plan)
-        scored = score(params, history, models, features=folder / "features", backtest=None, watch=checks.see)
-        found = checks.finish()
-    write_parquet(scored, out)
-    manifest = {
+        scored = score(
+            params,
+            history,
+            models,
+            out,
+            features=folder / "features",
+            backtest=kept_backtest(root, "churn", models.churn.digest),
+            watch=checks.see,
+            accept=checks.finish,
+        )
+    facts = {
         "as_of": us_to_iso(history.as_of),
         "model": reference,
+        "models": {
+            name: {"reference": opened.references.get(name), "sha256": digest}
+            for name, digest in models.digests.items()
+        },
         "model_version": models.version,
-        "rows": scored.num_rows,
-        "at_risk": scored.num_rows - scored["p_churn"].null_count,
+        "rows": scored.n_rows,
+        "at_risk": scored.n_at_risk,
+        "schema": parquet_schema(out),
         "sha256": digest_file(out),
         "data_sha256": history.digests,
-        "checks": found,
+        "code": code_identity(),
+        "checks": checks.finish(),
     }
-    write_json(manifest, out.with_name(out.name + ".manifest.json"))
-    return manifest
+    write_json(facts, manifest)
+    return facts

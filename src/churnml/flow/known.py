@@ -34,9 +34,9 @@ def contact_data(params: Params, history: History, *, plan: CampaignPlan) -> pa.
     return with_history(table, rows, plan=plan)
 
 
-def objector_ids(history: History) -> pa.Array:
-    """Return who objected to marketing altogether."""
-    table = history.contacts()
+def objector_ids(history: History, *, bucket: int | None = None) -> pa.Array:
+    """Return who objected to marketing altogether, among all customers or those of a bucket."""
+    table = history.contacts(bucket)
     if table is None:
         return pa.array([], pa.string())
     return objectors(table.rename_columns([name.removeprefix("contact_") for name in table.column_names]))

@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from importlib import resources
-from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 from pyarrow import csv
 
-from churnml import __version__
 from churnml.campaign.lists import Decisions, FileOptions, write_lists
 from churnml.campaign.record import RECORD_FILE, keep_record, previous_record
 from churnml.config import Params
 from churnml.errors import DataError
+from churnml.flow.program import code_identity
 from churnml.histories.store import History
 from churnml.storage import digest_bytes
 
@@ -27,8 +24,6 @@ __all__ = ["RECORDS", "Places", "keep_records", "provenance", "write_campaign"]
 
 RECORDS = Path(".churnml") / "lists"
 """Outside of every stage's outputs, which DVC removes before the stage runs again."""
-
-_CODE = (".py", ".json", ".j2", ".js", ".css")
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,28 +116,10 @@ def provenance(history: History, scores: pa.Table) -> dict[str, Any]:
         "scores_sha256": _content_digest(scores),
         "contacts_sha256": None if contacts is None else _content_digest(contacts),
     }
-    return {"data": data, "code": {"version": __version__, "sha256": _code_digest()}}
+    return {"data": data, "code": code_identity()}
 
 
 def _content_digest(table: pa.Table) -> str:
     text = io.BytesIO()
     csv.write_csv(table.sort_by("customer_id"), text)
     return digest_bytes(text.getbuffer())
-
-
-def _code_digest() -> str:
-    """Return one digest of every file of the package, by its name and content."""
-    total = hashlib.sha256()
-    for name, file in sorted(_files(resources.files("churnml"), "")):
-        total.update(f"{name}\0{digest_bytes(file.read_bytes())}\n".encode())
-    return total.hexdigest()
-
-
-def _files(folder: Traversable, prefix: str) -> list[tuple[str, Traversable]]:
-    found: list[tuple[str, Traversable]] = []
-    for entry in folder.iterdir():
-        if entry.is_dir():
-            found += _files(entry, f"{prefix}{entry.name}/")
-        elif entry.name.endswith(_CODE):
-            found.append((prefix + entry.name, entry))
-    return found

@@ -1,43 +1,49 @@
-"""Scoring: every customer known at ``as_of``, with probability, value and its interval, tier, band and reasons."""
+"""Scoring: every customer known at ``as_of``, with probability, value and its interval, tier, band and reasons.
+
+Customers come in batches, bucket by bucket; what is scored waits, sorted, in private files until the value tiers are
+known, and is then merged into one file. Memory is bounded by a batch a thread, however many customers there are.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from churnml.campaign.economics import risk_bands
-from churnml.campaign.tiers import value_tiers
+from churnml.campaign.tiers import tier_edges, tiers_of
 from churnml.config import Params
-from churnml.errors import ModelError
-from churnml.estimators.artifact import LoadedModel, load
-from churnml.estimators.churn import ChurnClassifier
-from churnml.estimators.matrix import to_matrix
-from churnml.flow.buckets import observed_at, read_buckets
+from churnml.engines.local import map_buckets
+from churnml.estimators.artifact import load
+from churnml.estimators.matrix import FeatureSpec, to_matrix
+from churnml.flow.buckets import bucket_path, observed_at
 from churnml.flow.known import objector_ids
-from churnml.flow.predictions import read_predictions
-from churnml.flow.risks import RISKS, risk_columns
-from churnml.flow.stake import stake_columns
-from churnml.flow.staying import staying_curves
-from churnml.flow.worth import customer_worth
+from churnml.flow.score_rows import SCORED, Models, RowScorer, Watch
+from churnml.flow.sorted_files import SortedFile, merged
 from churnml.histories.bucket import Bucket
-from churnml.histories.conform import TIME
+from churnml.histories.hashing import hash_column
 from churnml.histories.store import History
-from churnml.reasons.ranking import risk_reasons
+from churnml.parquet import parquet_rows, read_parquet, read_parquet_groups, write_parquet_groups
+from churnml.progress import step
+from churnml.reasons.ranking import ROWS_TO_COMPARE, company_columns, same_for_all
+from churnml.storage import private_folder
 
-__all__ = ["SCORES", "Models", "Watch", "load_models", "score"]
+__all__ = ["SCORES", "Models", "Scored", "Watch", "load_models", "score"]
 
-Floats = npt.NDArray[np.float64]
 SCORES = (
     "customer_id",
     "as_of",
     "p_churn",
-    *RISKS,
+    "p_churn_30d",
+    "p_churn_90d",
+    "p_churn_180d",
+    "p_churn_365d",
+    "expected_days",
+    "contact_by",
     "p_leave",
     "clv",
     "clv_low",
@@ -52,35 +58,19 @@ SCORES = (
     "model_version",
 )
 """Columns of ``scores.parquet``, in order."""
-
-
-class Watch(Protocol):
-    """Looks at rows while they are scored."""
-
-    def __call__(self, matrix: npt.NDArray[np.float32], *, n_rows: int) -> None:
-        """See a batch of them."""
+_BATCH_ROWS = 16_384
+_GROUP_ROWS = 131_072
 
 
 @dataclass(frozen=True, slots=True)
-class Models:
-    """The models that score; ``value`` is None where the project has no value model."""
+class Scored:
+    """How many customers were written, and how many of them have a probability."""
 
-    churn: LoadedModel
-    value: LoadedModel | None
-
-    @property
-    def version(self) -> str:
-        """Return the identity of both, by digest."""
-        value = f"/clv-{self.value.digest[:12]}" if self.value else ""
-        return f"churn-{self.churn.digest[:12]}{value}"
-
-    @property
-    def digests(self) -> dict[str, str]:
-        """Return the digest of each model that scores, by its name."""
-        return {"churn": self.churn.digest} | ({"clv": self.value.digest} if self.value else {})
+    n_rows: int
+    n_at_risk: int
 
 
-def load_models(churn: Path, value: Path, *, threads: int) -> Models:
+def load_models(churn: Path, value: Path) -> Models:
     """Load the models that this run has written.
 
     Raises
@@ -89,28 +79,30 @@ def load_models(churn: Path, value: Path, *, threads: int) -> Models:
         If a file is absent or altered.
     """
     has_value = not (value / "absent.json").exists()
-    return Models(
-        churn=load(churn, trusted=True, threads=threads),
-        value=load(value, trusted=True, threads=threads) if has_value else None,
-    )
+    return Models(churn=load(churn, trusted=True), value=load(value, trusted=True) if has_value else None)
 
 
 def score(
     params: Params,
     history: History,
     models: Models,
+    out: Path,
     *,
     features: Path,
     backtest: Path | None,
     watch: Watch | None = None,
-) -> pa.Table:
-    """Score every customer known at ``as_of``; who is not at risk is listed without a probability.
+    accept: Callable[[], object] | None = None,
+) -> Scored:
+    """Write the scores of every customer known at ``as_of``; who is not at risk is listed without a probability.
 
     Parameters
     ----------
     params : Params
     history : History
     models : Models
+        Each used by one thread at a time in several batches.
+    out : Path
+        Parquet file with the columns :data:`SCORES`, sorted by customer.
     features : Path
         Folder of features; the rows of ``as_of`` are scored.
     backtest : Path or None
@@ -118,96 +110,98 @@ def score(
         has learned from.
     watch : callable, optional
         Is shown the rows as the model sees them, and how many there are in all.
-
-    Returns
-    -------
-    pyarrow.Table
-        Columns :data:`SCORES`, sorted by customer.
+    accept : callable, optional
+        Called once every row was seen, before ``out`` is written; it may refuse.
     """
-    rows = read_buckets(features, keep=lambda _, table: observed_at(table, history.as_of))
-    unscored = pa.array([], pa.string()) if params.campaign.score_objectors else objector_ids(history)
-    rows = rows.filter(pc.invert(pc.is_in(rows["customer_id"], value_set=unscored)))
-    rows = rows.take(pc.sort_indices(rows, sort_keys=[("customer_id", "ascending")])).combine_chunks()
-    spec, classifier = models.churn.spec, _classifier(models.churn)
-    matrix = to_matrix(rows, spec, strict=True)
-    if watch is not None:
-        watch(matrix, n_rows=rows.num_rows)
-    p_churn = classifier.churn_probability(matrix)
-    if params.churn.definition == "label" and backtest is not None:
-        p_churn = _unseen(rows["customer_id"], p_churn, backtest)
-    kinds = {info.name: info.kind for info in history.tables.values()}
-    reasons = risk_reasons(
-        classifier.booster_,
-        matrix,
-        names=spec.names,
-        kinds=kinds,
-        categorical=spec.categorical,
-        never_named=params.reasons.never_named,
-        threads=params.train.threads,
-        besides=classifier.extra_contributions,
+    n_rows = sum(parquet_rows(bucket_path(features, number)) for number in range(history.n_buckets))
+    alike = _alike(history, models, features)
+    scorer = RowScorer(params, history, models, alike=alike, backtest=backtest, watch=watch, n_rows=n_rows)
+    with (
+        private_folder(features.parent, "scoring") as folder,
+        step("score customers", history.n_buckets, unit="buckets") as advance,
+    ):
+
+        def one(number: int) -> tuple[SortedFile, SortedFile]:
+            scored, others = (SortedFile(folder / f"{kind}-{number:04d}", SCORED) for kind in ("scored", "others"))
+            bucket = Bucket(history, number)
+            unscored = _unscored(params, history, number)
+            everybody, ids = bucket.customers, []
+            for rows in _batches(bucket_path(features, number), history.as_of, unscored):
+                scored.add(scorer.scored(rows))
+                ids.append(rows["customer_id"])
+            known = pa.chunked_array([chunk for each in ids for chunk in each.chunks], pa.string()).combine_chunks()
+            left = everybody.filter(pc.invert(pc.is_in(everybody, value_set=known)))
+            others.add(scorer.others(left, unscored=unscored))
+            scored.close()
+            others.close()
+            advance(1)
+            return scored, others
+
+        pairs = map_buckets(one, n_buckets=history.n_buckets, threads=params.train.threads)
+        if accept is not None:
+            accept()
+        files = [file for pair in pairs for file in pair]
+        edges = tier_edges(lambda: (values for scored, _ in pairs for values in scored.column("clv")))
+        write_parquet_groups((_finished(part, edges) for part in merged(files)), out, rows=_GROUP_ROWS)
+    n_at_risk = sum(scored.n_rows for scored, _ in pairs)
+    return Scored(n_at_risk + sum(others.n_rows for _, others in pairs), n_at_risk)
+
+
+def _unscored(params: Params, history: History, number: int) -> pa.Array:
+    return pa.array([], pa.string()) if params.campaign.score_objectors else objector_ids(history, bucket=number)
+
+
+def _batches(path: Path, as_of: int, unscored: pa.Array) -> Iterator[pa.Table]:
+    """Yield the rows of one date, those of unscored customers apart, sorted by customer, some thousands at a time."""
+    held: list[pa.Table] = []
+    for group in read_parquet_groups(path):
+        rows = observed_at(group, as_of)
+        held.append(rows.filter(pc.invert(pc.is_in(rows["customer_id"].cast(pa.string()), value_set=unscored))))
+        if sum(part.num_rows for part in held) >= _BATCH_ROWS:
+            yield _joined(held)
+            held = []
+    last = _joined(held) if held else None
+    if last is not None and last.num_rows:
+        yield last
+
+
+def _joined(parts: list[pa.Table]) -> pa.Table:
+    table = pa.concat_tables(parts).unify_dictionaries().combine_chunks()
+    return table.set_column(0, "customer_id", table["customer_id"].cast(pa.string()))
+
+
+def _finished(part: pa.Table, edges: tuple[float, float]) -> pa.Table:
+    """Add the tiers and put the columns in order."""
+    clv = pc.fill_null(part["clv"], np.nan).to_numpy()
+    tier = pa.array(tiers_of(clv, edges), pa.string(), mask=np.isnan(clv))
+    return part.append_column("value_tier", tier).select(SCORES)
+
+
+def _alike(history: History, models: Models, features: Path) -> frozenset[str]:
+    """Return which features of company or market are the same for nearly all, by some customers drawn by hash."""
+    spec = models.churn.spec
+    names = company_columns(spec.names, kinds={info.name: info.kind for info in history.tables.values()})
+    if not names:
+        return frozenset()
+    drawn = pa.concat_tables(
+        map_buckets(
+            lambda number: _drawn(bucket_path(features, number), names, history.as_of),
+            n_buckets=history.n_buckets,
+            threads=1,
+        )
     )
-    curves = staying_curves(params, classifier, matrix, p_churn)
-    worth = customer_worth(params, history, models.value, rows, p_churn, curves)
-    scored = {"customer_id": rows["customer_id"], "p_churn": p_churn}
-    horizon = {"horizon_days": float(params.churn.horizon_days), "lead_days": float(params.churn.lead_days)}
-    scored |= risk_columns(classifier, matrix, p_churn, **horizon, as_of=history.as_of)
-    scored |= {"clv": worth.value, "clv_low": worth.low, "clv_high": worth.high}
-    scored |= stake_columns(params, classifier, matrix, scored)
-    scored |= {name: reasons[name] for name in reasons.column_names}
-    return _with_everybody(pa.table(scored), history, params, models.version, unscored=unscored)
+    rows = _smallest(drawn.unify_dictionaries().combine_chunks())
+    own = FeatureSpec(tuple(names), {name: spec.levels[name] for name in names if name in spec.levels})
+    return frozenset(name for name, column in zip(names, to_matrix(rows, own).T, strict=True) if same_for_all(column))
 
 
-def _classifier(loaded: LoadedModel) -> ChurnClassifier:
-    if not isinstance(loaded.model, ChurnClassifier):
-        raise ModelError("not a churn model", rule="model.kind", file="model.json", next_step="Name the churn model.")
-    return loaded.model
+def _drawn(path: Path, names: list[str], as_of: int) -> pa.Table:
+    rows = read_parquet(path, columns=["customer_id", "observation_date", *names])
+    rows = observed_at(rows, as_of).combine_chunks()
+    hashes = hash_column(rows["customer_id"].cast(pa.string()).combine_chunks())
+    return _smallest(rows.append_column("_hash", pa.array(hashes)))
 
 
-def _unseen(customers: pa.ChunkedArray, p_churn: Floats, backtest: Path) -> Floats:
-    """Replace the predictions of customers the model has learned from by those of the fold that had not."""
-    found = read_predictions(backtest)
-    if found is None:
-        return p_churn
-    table = found[0].table
-    place = pc.index_in(customers, value_set=table["customer_id"].combine_chunks())
-    known = pc.is_valid(place).to_numpy()
-    replaced = p_churn.copy()
-    replaced[known] = table["p_churnml"].to_numpy()[place.drop_null().to_numpy()]
-    return replaced
-
-
-def _with_everybody(
-    scored: pa.Table, history: History, params: Params, version: str, *, unscored: pa.Array
-) -> pa.Table:
-    """Add customers who are known but not at risk, derive what follows, and put the columns in order.
-
-    Who is left unscored on purpose has no band either: nothing is said about them.
-    """
-    known = pa.chunked_array([Bucket(history, number).customers for number in range(history.n_buckets)], pa.string())
-    others = known.filter(pc.invert(pc.is_in(known, value_set=scored["customer_id"].combine_chunks())))
-    full = pa.concat_tables([scored, pa.table({"customer_id": others})], promote_options="default")
-    full = full.sort_by("customer_id").combine_chunks()
-    p_churn, clv = (pc.fill_null(full[name], np.nan).to_numpy() for name in ("p_churn", "clv"))
-    columns = {
-        name: _nullable(full[name])
-        for name in ("p_churn", *RISKS, "p_leave", "clv", "clv_low", "clv_high", "value_at_stake")
-        if name != "contact_by"
-    }
-    columns |= {
-        "customer_id": full["customer_id"],
-        "as_of": pa.array(np.full(full.num_rows, history.as_of, dtype=np.int64)).cast(TIME),
-        "value_at_risk": pa.array(p_churn * clv, from_pandas=True),
-        "value_tier": pa.array(value_tiers(clv), pa.string(), mask=np.isnan(clv)),
-        "risk_band": pc.if_else(
-            pc.is_in(full["customer_id"].combine_chunks(), value_set=unscored),
-            pa.scalar(None, pa.string()),
-            pa.array(risk_bands(p_churn, thresholds=params.campaign.risk_bands), pa.string()),
-        ),
-        "model_version": pa.array([version] * full.num_rows, pa.string()),
-    }
-    columns |= {name: full[name] for name in ("contact_by", "reason_1", "reason_2", "reason_3")}
-    return pa.table({name: columns[name] for name in SCORES})
-
-
-def _nullable(column: pa.ChunkedArray) -> pa.Array:
-    return pa.array(pc.fill_null(column, np.nan).to_numpy(), from_pandas=True)
+def _smallest(rows: pa.Table) -> pa.Table:
+    order: npt.NDArray[np.int64] = np.argsort(rows["_hash"].to_numpy(), kind="stable")[:ROWS_TO_COMPARE]
+    return rows.take(pa.array(order))

@@ -13,24 +13,24 @@ from churnml.btyd import BuyingModel
 from churnml.config import Params
 from churnml.engines.local import map_buckets
 from churnml.estimators.survival import SurvivalCurves
-from churnml.features.btyd_features import WEEK_DAYS, fit_purchase_models, purchase_summaries
+from churnml.features.btyd_features import WEEK_DAYS, fit_purchase_models, most_per_bucket, purchase_summaries
 from churnml.flow.roles import value_purchases
 from churnml.flow.staying import YEAR_DAYS, staying_days
 from churnml.histories.bucket import Bucket
 from churnml.histories.store import History
 
-__all__ = ["correction_for", "factor_of_steps", "horizon_factor"]
+__all__ = ["buying_model_of", "correction_for", "factor_of_steps", "horizon_factor"]
 
 Floats = npt.NDArray[np.float64]
 _STEP_DAYS = 30.0
 
 
 def horizon_factor(
-    params: Params, history: History, rows: pa.Table, curves: SurvivalCurves, *, learned_days: float
+    params: Params, rows: pa.Table, curves: SurvivalCurves, *, learned_days: float, buying: BuyingModel | None
 ) -> Floats:
     """Return what the asked horizon is worth relative to the learned one, per customer, discounting included.
 
-    With purchases: expected purchases of the buying model fitted at ``as_of``. Otherwise, and where the families of
+    With purchases: what the buying model expects (:func:`buying_model_of`). Otherwise, and where the families of
     features leave out what it is made of, the expected time as a customer (``curves``, see
     :func:`churnml.flow.staying.staying_curves`).
     """
@@ -39,7 +39,7 @@ def horizon_factor(
     if clv is None or asked_days <= learned_days:
         return np.ones(rows.num_rows)
     edges = np.unique(np.concatenate([np.arange(0.0, asked_days, _STEP_DAYS), [learned_days, asked_days]]))
-    return factor_of_steps(params, _cumulated(params, history, rows, curves, edges), edges, near_days=learned_days)
+    return factor_of_steps(params, _cumulated(params, rows, curves, edges, buying), edges, near_days=learned_days)
 
 
 def factor_of_steps(params: Params, cumulated: Floats, edges: Floats, *, near_days: float) -> Floats:
@@ -78,14 +78,15 @@ def correction_for(params: Params, meta: Mapping[str, Any], *, learned_days: flo
     return float(extension["correction"] ** min(1.0, np.log(asked_days / learned_days) / checked))
 
 
-def _cumulated(params: Params, history: History, rows: pa.Table, curves: SurvivalCurves, edges: Floats) -> Floats:
+def _cumulated(
+    params: Params, rows: pa.Table, curves: SurvivalCurves, edges: Floats, model: BuyingModel | None
+) -> Floats:
     """Return expected purchases (or expected time as a customer) up to each edge, shape (n_rows, n_edges)."""
     source = value_purchases(params)
     names = [f"{source}_{name}_days" for name in ("repeat", "span", "tenure")]
     if not source or not set(names) <= set(rows.column_names):
         return staying_days(params, curves, edges)
     steady = np.broadcast_to(edges, (rows.num_rows, len(edges)))
-    model = _buying_model(history, source, threads=params.train.threads)
     if model is None:
         return steady
     x, t_x, tenure = (rows[name].to_numpy().astype(np.float64) for name in names)
@@ -97,12 +98,19 @@ def _cumulated(params: Params, history: History, rows: pa.Table, curves: Surviva
     return found
 
 
-def _buying_model(history: History, source: str, *, threads: int) -> BuyingModel | None:
-    """Fit the likelier buying model on everybody who had bought by ``as_of``, also those who are no longer at risk."""
+def buying_model_of(params: Params, history: History, *, learned_days: float) -> BuyingModel | None:
+    """Fit the likelier buying model on everybody who had bought by ``as_of``, also those who are no longer at risk.
+
+    None where value is not carried beyond the learned horizon by purchases, or too few had bought.
+    """
+    source, clv = value_purchases(params), params.clv
+    if not source or clv is None or clv.horizon_days <= learned_days:
+        return None
+    most = most_per_bucket(history.n_buckets)
     dates = np.array([history.as_of], dtype=np.int64)
     parts = map_buckets(
-        lambda number: purchase_summaries(Bucket(history, number), history.tables[source], dates),
+        lambda number: purchase_summaries(Bucket(history, number), history.tables[source], dates, most=most),
         n_buckets=history.n_buckets,
-        threads=threads,
+        threads=params.train.threads,
     )
     return fit_purchase_models(dates, parts)[history.as_of].buying

@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from churnml.btyd import BuyingModel
 from churnml.config import Params
 from churnml.errors import ModelError
 from churnml.estimators.artifact import LoadedModel
@@ -16,7 +17,6 @@ from churnml.estimators.value_agreement import cap_value
 from churnml.features.columns import slug
 from churnml.flow.staying import contract_worth, is_contract, serving_cost
 from churnml.flow.value_horizon import correction_for, horizon_factor
-from churnml.histories.store import History
 
 __all__ = ["customer_worth", "ends_value"]
 
@@ -25,11 +25,12 @@ Floats = npt.NDArray[np.float64]
 
 def customer_worth(
     params: Params,
-    history: History,
     model: LoadedModel | None,
     rows: pa.Table,
     p_churn: Floats,
     curves: SurvivalCurves,
+    *,
+    buying: BuyingModel | None = None,
 ) -> ValueForecast:
     """Return value and interval of each row; what is not known is NaN.
 
@@ -41,7 +42,6 @@ def customer_worth(
     Parameters
     ----------
     params : Params
-    history : History
     model : LoadedModel or None
         The value model.
     rows : pyarrow.Table
@@ -49,6 +49,8 @@ def customer_worth(
     p_churn : ndarray, shape (n_rows,)
     curves : SurvivalCurves
         See :func:`churnml.flow.staying.staying_curves`.
+    buying : BuyingModel or None
+        See :func:`churnml.flow.value_horizon.buying_model_of`.
 
     Raises
     ------
@@ -60,7 +62,7 @@ def customer_worth(
     if not isinstance(model.model, ValueRegressor):
         raise ModelError("not a value model", rule="model.kind", file="model.json", next_step="Name the clv model.")
     learned_days = float(model.meta["horizon_days"])
-    factor = horizon_factor(params, history, rows, curves, learned_days=learned_days)
+    factor = horizon_factor(params, rows, curves, learned_days=learned_days, buying=buying)
     factor = factor * correction_for(params, model.meta, learned_days=learned_days)
     ahead = model.model.forecast(to_matrix(rows, model.spec), horizon_factor=factor)
     if ends_value(params):

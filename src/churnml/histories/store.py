@@ -132,11 +132,13 @@ class History:
         """Return the tables of a kind, by name."""
         return [info for info in self.tables.values() if info.kind == kind]
 
-    def contacts(self) -> pa.Table | None:
-        """Return contact data and consent of all customers, or None where the contract declares none."""
-        parts = []
+    def contacts(self, bucket: int | None = None) -> pa.Table | None:
+        """Return contact data and consent of all customers, or of one bucket's; None where the contract has none."""
+        parts, wanted = [], bucket
         for info in self.of_kind("customers"):
             for bucket, stored in enumerate(info.contact_files):
+                if wanted is not None and bucket != wanted:
+                    continue
                 with self._open(CONTACTS, bucket, stored) as source:
                     parts.append(source.read(use_threads=False))
         return pa.concat_tables(parts) if parts else None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,7 +18,16 @@ from churnml.reasons.sentences import reason_code
 if TYPE_CHECKING:
     import lightgbm as lgb
 
-__all__ = ["UNPROVEN_CAUSE", "UNPROVEN_WEIGHT", "risk_reasons", "top_reasons"]
+__all__ = [
+    "ROWS_TO_COMPARE",
+    "UNPROVEN_CAUSE",
+    "UNPROVEN_WEIGHT",
+    "RiskReasons",
+    "company_columns",
+    "risk_reasons",
+    "same_for_all",
+    "top_reasons",
+]
 
 Floats = npt.NDArray[np.float64]
 Texts = npt.NDArray[np.object_]
@@ -27,7 +36,8 @@ UNPROVEN_WEIGHT = 0.5
 """What a contribution counts where the customer's own figures do not bear the cause out: a cause with figures goes
 first unless the other contributes more than twice as much."""
 
-_FEW, _ROWS_TO_COMPARE = 20, 4_096
+_FEW, ROWS_TO_COMPARE = 20, 4_096
+"""Fewer rows do not tell whether a change concerns all alike; more than the second need not be looked at."""
 UNPROVEN_CAUSE = {"new_customer": "relationship"}
 """What a cause is called where its name would contradict the figures: a customer of four years is not new."""
 
@@ -82,29 +92,75 @@ def risk_reasons(
     ModelError
         If the columns are not the model's features.
     """
-    places = [locate(name, kinds=kinds) for name in names]
-    batches = contributions_in_batches(booster, X, names=names, batch_rows=batch_rows, threads=threads, besides=besides)
-    told = [
-        at
-        for at, place in enumerate(places)
-        if may_be_named(place, never=never_named) and not _same_for_all(X, place, at)
-    ]
-    levels = [told.index(at) for at in categorical if at in told]
-    parts = []
-    for rows, found in batches:
-        figures = X[rows][:, told]
-        figures[:, levels] = np.nan
-        parts.append(top_reasons(found[:, told], figures, [places[at] for at in told], n_reasons=n_reasons))
-    empty = pa.table({f"reason_{k + 1}": pa.array([], pa.string()) for k in range(n_reasons)})
-    return pa.concat_tables(parts) if parts else empty
+    company = set(company_columns(names, kinds=kinds))
+    seen = spread_rows(len(X), n_wanted=ROWS_TO_COMPARE)
+    alike = frozenset(name for at, name in enumerate(names) if name in company and same_for_all(X[seen, at]))
+    reasons = RiskReasons(
+        booster,
+        names=names,
+        alike=alike,
+        kinds=kinds,
+        n_reasons=n_reasons,
+        categorical=categorical,
+        never_named=never_named,
+        besides=besides,
+    )
+    return reasons(X, batch_rows=batch_rows, threads=threads)
 
 
-def _same_for_all(X: npt.NDArray[Any], place: FeaturePlace, at: int) -> bool:
-    """Return whether a calendar feature has one value in nearly all rows, where there are enough to tell."""
-    if place.source_class != "company" or len(X) < _FEW:
+class RiskReasons:
+    """Names the main causes of risk in any batch of rows; parameters as of :func:`risk_reasons`.
+
+    Parameters
+    ----------
+    alike : collection of str
+        Features that give no reason because they are the same for nearly all, see :func:`same_for_all`.
+    """
+
+    def __init__(
+        self,
+        booster: lgb.Booster,
+        *,
+        names: Sequence[str],
+        alike: Collection[str] = (),
+        kinds: Mapping[str, str] | None = None,
+        n_reasons: int = 3,
+        categorical: Sequence[int] = (),
+        never_named: Sequence[str] = (),
+        besides: Callable[[npt.NDArray[Any]], Floats | None] | None = None,
+    ) -> None:
+        self._booster, self._names, self._besides, self._n_reasons = booster, names, besides, n_reasons
+        places = [locate(name, kinds=kinds) for name in names]
+        self._told = [
+            at for at, place in enumerate(places) if may_be_named(place, never=never_named) and names[at] not in alike
+        ]
+        self._places = [places[at] for at in self._told]
+        self._levels = [self._told.index(at) for at in categorical if at in self._told]
+
+    def __call__(self, X: npt.NDArray[Any], *, batch_rows: int = 16_384, threads: int = 1) -> pa.Table:
+        """Return ``reason_1`` ... of each row."""
+        batches = contributions_in_batches(
+            self._booster, X, names=self._names, batch_rows=batch_rows, threads=threads, besides=self._besides
+        )
+        parts = []
+        for rows, found in batches:
+            figures = X[rows][:, self._told]
+            figures[:, self._levels] = np.nan
+            parts.append(top_reasons(found[:, self._told], figures, self._places, n_reasons=self._n_reasons))
+        empty = pa.table({f"reason_{k + 1}": pa.array([], pa.string()) for k in range(self._n_reasons)})
+        return pa.concat_tables(parts) if parts else empty
+
+
+def company_columns(names: Sequence[str], *, kinds: Mapping[str, str] | None = None) -> list[str]:
+    """Return the features that tell of changes at the company or in the market."""
+    return [name for name in names if locate(name, kinds=kinds).source_class == "company"]
+
+
+def same_for_all(values: npt.NDArray[Any]) -> bool:
+    """Return whether nearly all rows have one value, where there are enough to tell; missing ones count as equal."""
+    if len(values) < _FEW:
         return False
-    values = X[spread_rows(len(X), n_wanted=_ROWS_TO_COMPARE), at]
-    _, counts = np.unique(values, return_counts=True)  # missing values count as equal
+    _, counts = np.unique(values, return_counts=True)
     return bool(counts.max() >= 0.95 * len(values))
 
 
