@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from churnml.commands import customers, data, lists, models, privacy, running
+from churnml.commands import customers, data, lists, models, privacy, reports, running
 from churnml.stage import end_on_sigterm
 
 __all__ = ["main"]
@@ -32,6 +32,7 @@ for command in (
     models.promote,
     models.sync,
     customers.explain,
+    reports.report,
     lists.affected,
     lists.alarm,
     lists.export,

@@ -41,4 +41,4 @@ def test_looking_back_is_having_looked_then(
     assert then
     assert {name: now[name] for name in then} == then
     late = [row for name, row in now.items() if name not in then]
-    assert not any(row["is_base"] or row["interactions"] or row["at_risk"] for row in late)
+    assert not any(row["base"] or row["interactions"] or row["at_risk"] for row in late)

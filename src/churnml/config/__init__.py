@@ -20,6 +20,7 @@ from churnml.config.loader import load_params, resolved, write_resolved
 from churnml.config.own_files import own_file, with_own_digests
 from churnml.config.params import Params
 from churnml.config.registry import Tracking
+from churnml.config.relationship import Relationship
 from churnml.config.tables import (
     FETCHED,
     CalendarTable,
@@ -58,6 +59,7 @@ __all__ = [
     "OwnFeature",
     "Params",
     "Product",
+    "Relationship",
     "Simulate",
     "Snapshots",
     "SpellsTable",

@@ -31,6 +31,7 @@ from churnml.config.lists import Lists, list_problems
 from churnml.config.monitoring import Monitoring
 from churnml.config.problems import Contradictions, KeyPath, Problem
 from churnml.config.registry import Promotion, Tracking
+from churnml.config.relationship import Relationship, relationship_problems
 from churnml.config.tables import FETCHED, CustomersTable, EventsTable, Histories, SpellsTable, Table
 from churnml.errors import ConfigError, did_you_mean
 from churnml.histories.contract import FILE_ENDINGS, is_table_file
@@ -73,6 +74,7 @@ class Params(Block):
     privacy: Privacy = Field(default=Privacy(), description="How persons who ask for it are forgotten.")
     monitoring: Monitoring = Field(default=Monitoring(), description="When a run says that something needs attention.")
     causes: Causes = Field(default=Causes(), description="Why customers were lost, what it cost, what may be lost.")
+    relationship: Relationship = Field(default=Relationship(), description="The report on how relationships stand.")
     simulate: Simulate = Field(default=Simulate(), description="The simulated company.")
 
     @property
@@ -105,6 +107,7 @@ class Params(Block):
             *export_problems(self.exports),
             *cause_problems(self.causes, self.histories),
             *list_problems(self.lists, self.histories, campaign=self.campaign.name),
+            *relationship_problems(self.relationship, self.histories),
         ]
         if problems:
             raise Contradictions(problems)

@@ -28,6 +28,9 @@ from churnml.flow.winback import make_winback
 from churnml.histories.bucket import Bucket
 from churnml.histories.store import History
 from churnml.metrics import concordance_score
+from churnml.relationship.known import BucketAt
+from churnml.relationship.roles import TicketRole
+from churnml.relationship.tickets import tickets_of
 from churnml.simulation import simulate
 
 __all__ = ["TABLES", "compile_all"]
@@ -105,10 +108,16 @@ def compile_all() -> None:
             label(history, params, here / "spine", here / "labels")
             _lists(params, history, here / "labels")
             if not number:
+                _tickets(history)
                 featurize(history, params, here / "spine", here / "features", root=root)
     allocate(np.ones((2, 1)), [Limit("one", 1.0, np.ones(1))])
     concordance_score(np.arange(3.0), np.arange(3.0), np.ones(3))
     _explain()
+
+
+def _tickets(history: History) -> None:
+    """Find the answers of tickets: the table of orders stands for both."""
+    tickets_of(BucketAt(history, 0, history.as_of), TicketRole("orders", answers="orders"))
 
 
 def _explain() -> None:

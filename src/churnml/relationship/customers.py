@@ -73,10 +73,11 @@ def period_rows(subject: Subject, number: int, period: Period) -> pa.Table:
     Returns
     -------
     pyarrow.Table
-        ``customer_id``; ``is_base`` (could leave at the period's begin or end); ``at_risk``, ``churned`` and
-        ``revenue``, ``revenue_lost`` of the churn date; ``interactions``, ``bought``, ``repeat``, ``n_purchases``
-        (ever), ``refunds``; ``csat_n``, ``csat_satisfied``, ``nps_n``, ``promoters``, ``detractors``; ``tickets``,
-        ``due``, ``breached``, ``answered``, ``seconds``, ``open``, ``overdue``, ``reopened``; ``member``, ``joined``,
+        ``customer_id``; ``base`` (1 = could leave at the period's begin or end, or was in touch during it),
+        ``there`` (could leave at its end); ``at_risk``, ``churned``, ``revenue``, ``revenue_lost``, ``value_before``
+        and ``n_before`` (purchases so far) of the churn date; ``interactions``, ``bought``, ``repeat``, ``purchases``,
+        ``refunds``; ``csat_n``, ``csat_satisfied``, ``nps_n``, ``promoters``, ``detractors``; ``tickets``, ``due``,
+        ``breached``, ``answered``, ``seconds``, ``open``, ``overdue``, ``reopened``; ``member``, ``joined``,
         ``referred``; ``year_value``; ``first_us``. Money in ten-thousandths. What a project cannot know is null
         throughout.
     """
@@ -91,16 +92,30 @@ def period_rows(subject: Subject, number: int, period: Period) -> pa.Table:
     found |= _answers(subject.roles, bucket, period)
     found |= _service(subject.roles, bucket, period)
     found |= _loyalty(subject.roles, bucket, everybody, period, found["first_us"])
+    found["base"] = _in_touch(found).astype(np.int64)
+    for name in _OF_THE_PERIOD:
+        if name in found:
+            found[name] = found[name] * found["base"]
     columns = {"customer_id": bucket.customers}
     names = {name: pa.array(values) for name, values in found.items()}
     return pa.table({**columns, **names, **{name: pa.nulls(n, pa.int64()) for name in _OPTIONAL if name not in found}})
 
 
+_IN_TOUCH = ("there", "was_there", "at_risk", "interactions", "bought", "csat_n", "nps_n", "tickets", "open", "due")
+_OF_THE_PERIOD = ("member", "joined", "referred", "year_value")
+"""Told of everybody ever known; only the customers of the period count."""
 _OPTIONAL = (
-    *("at_risk", "churned", "revenue", "revenue_lost", "interactions", "bought", "repeat", "n_purchases", "refunds"),
+    *("at_risk", "churned", "revenue", "revenue_lost", "value_before", "n_before"),
+    *("interactions", "bought", "repeat", "purchases", "refunds"),
     *("csat_n", "csat_satisfied", "nps_n", "promoters", "detractors", "tickets", "due", "breached", "answered"),
     *("seconds", "open", "overdue", "reopened", "member", "joined", "referred", "year_value"),
 )
+
+
+def _in_touch(found: Measured) -> Bools:
+    """Return who is a customer of the period: could leave, or was in touch."""
+    touched: Bools = np.any([found[name] > 0 for name in _IN_TOUCH if name in found], axis=0)
+    return touched
 
 
 def _whole(values: npt.NDArray[Any]) -> Int64s:
@@ -118,7 +133,11 @@ def _standing(subject: Subject, bucket: BucketAt, everybody: Int64s, period: Per
     days = tenure_days(bucket, subject.history, everybody, ends)
     known = np.isfinite(days)
     first = np.where(known, period.end - _whole(np.where(known, days, 0) * DAY_US), NEVER)
-    found: Measured = {"is_base": there[0] | there[1], "is_there": there[1], "first_us": first}
+    found: Measured = {
+        "was_there": there[0].astype(np.int64),
+        "there": there[1].astype(np.int64),
+        "first_us": first,
+    }
     if subject.value_table:
         info = subject.history.tables[subject.value_table]
         value = year_value(bucket, info, everybody, ends, is_count=subject.is_count)
@@ -127,6 +146,7 @@ def _standing(subject: Subject, bucket: BucketAt, everybody: Int64s, period: Per
 
 
 def _churn(subject: Subject, bucket: BucketAt, everybody: Int64s, period: Period) -> Measured:
+    """Return who could leave at the churn date and did, with what they had brought in the year before."""
     if subject.churn.kind == "label":
         return {}
     dates = np.full(len(everybody), subject.churn_date(period), dtype=np.int64)
@@ -136,12 +156,19 @@ def _churn(subject: Subject, bucket: BucketAt, everybody: Int64s, period: Period
     counted = exposed & (labels != CENSORED)
     churned = counted & (labels == 1)
     found: Measured = {"at_risk": counted.astype(np.int64), "churned": churned.astype(np.int64)}
-    if subject.value_table and not subject.is_count:
+    if subject.value_table:
         info = subject.history.tables[subject.value_table]
-        before = _whole(year_value(bucket, info, everybody, dates, is_count=False) * MONEY_UNITS)
+        before = year_value(bucket, info, everybody, dates, is_count=subject.is_count)
+        found["value_before"] = _whole(before * (1 if subject.is_count else MONEY_UNITS))
+    if subject.value_table and not subject.is_count:
         # Who took back more than was bought has no revenue to lose.
-        paid = np.where(counted, np.maximum(before, 0), 0)
+        paid = np.where(counted, np.maximum(found["value_before"], 0), 0)
         found |= {"revenue": paid, "revenue_lost": np.where(churned, paid, 0)}
+    if name := subject.roles.purchases:
+        so_far = bucket.instants(name, "occurred_at") <= dates[0]
+        found["n_before"] = _per_customer(
+            bucket, name, so_far & (bucket.known_at(name) <= dates[0]) & bucket.is_activity(name)
+        )
     return found
 
 
@@ -170,7 +197,7 @@ def _purchases(roles: Roles, bucket: BucketAt, period: Period) -> Measured:
     ever, inside = _per_customer(bucket, name, bought), _per_customer(bucket, name, bought & _within(times, period))
     back = _per_customer(bucket, name, known & bucket.is_refund(name) & _within(times, period))
     has = (inside > 0).astype(np.int64)
-    return {"bought": has, "repeat": has * (ever > 1), "n_purchases": ever, "refunds": back, "purchases": inside}
+    return {"bought": has, "repeat": has * (ever > 1), "purchases": inside, "refunds": back}
 
 
 def _interactions(roles: Roles, bucket: BucketAt, period: Period) -> Measured:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 from statsmodels.stats.proportion import confint_proportions_2indep, proportion_confint
 
-__all__ = ["Range", "change_of_shares", "quantile_range", "resampled_sums", "share_range"]
+__all__ = ["NOTHING", "Grouped", "Range", "change_of_shares", "quantile_range", "resampled_sums", "share_range"]
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -68,8 +69,8 @@ def change_of_shares(count: int, n: int, count_before: int, n_before: int, *, co
     return Range(float(low), float(high))
 
 
-def resampled_sums(columns: Floats, codes: Ints, *, n_groups: int, n_repetitions: int, seed: int) -> Floats:
-    """Return the sums of columns by group when customers are drawn anew: each counts Poisson(1) times.
+class Grouped(NamedTuple):
+    """Columns to be summed by group.
 
     Parameters
     ----------
@@ -77,12 +78,27 @@ def resampled_sums(columns: Floats, codes: Ints, *, n_groups: int, n_repetitions
         Whole numbers below 2**53 in all, so that sums are the same whatever the order.
     codes : ndarray of int64, shape (n_customers,)
         Group of each customer, -1 = in none.
-    n_groups, n_repetitions, seed : int
+    n_groups : int
+    """
+
+    columns: Floats
+    codes: Ints
+    n_groups: int
+
+
+def resampled_sums(tables: Sequence[Grouped], *, n_repetitions: int, seed: int) -> list[Floats]:
+    """Return the sums of columns by group when customers are drawn anew: each counts Poisson(1) times.
+
+    Parameters
+    ----------
+    tables : sequence of Grouped
+        All of the same customers, in the same order: each customer is drawn alike in all of them.
+    n_repetitions, seed : int
         The same seed draws the same customers, whatever the groups.
 
     Returns
     -------
-    ndarray of float64, shape (n_repetitions, n_groups, n_columns)
+    list of ndarray of float64, shape (n_repetitions, n_groups, n_columns)
 
     References
     ----------
@@ -90,13 +106,15 @@ def resampled_sums(columns: Floats, codes: Ints, *, n_groups: int, n_repetitions
        Methods and Programs in Biomedicine 83, 57-62.
     """
     rng = np.random.default_rng(seed)
-    sums = np.zeros((n_repetitions, n_groups, columns.shape[1]))
-    for first in range(0, len(columns), _CHUNK):
-        part, group = columns[first : first + _CHUNK], codes[first : first + _CHUNK]
-        times = rng.poisson(1.0, (len(part), n_repetitions)).astype(np.float64)
-        for g in np.unique(group[group >= 0]).tolist():
-            chosen = group == g
-            sums[:, g] += times[chosen].T @ part[chosen]
+    sums = [np.zeros((n_repetitions, t.n_groups, t.columns.shape[1])) for t in tables]
+    for first in range(0, len(tables[0].codes) if tables else 0, _CHUNK):
+        rows = slice(first, first + _CHUNK)
+        times = rng.poisson(1.0, (len(tables[0].codes[rows]), n_repetitions)).astype(np.float64)
+        for total, table in zip(sums, tables, strict=True):
+            part, group = table.columns[rows], table.codes[rows]
+            for g in np.unique(group[group >= 0]).tolist():
+                chosen = group == g
+                total[:, g] += times[chosen].T @ part[chosen]
     return sums
 
 

@@ -34,6 +34,10 @@ class BucketAt(Bucket):
         super().__init__(history, number)
         self.at = at
 
+    def is_spells(self, name: str) -> bool:
+        """Return whether a table holds spells."""
+        return self._history.tables[name].kind == "spells"
+
     def instants(self, name: str, column: str) -> Int64s:
         """Return a time column; an end after the instant, and a later version's coming, have not happened."""
         raw = super().instants(name, column)

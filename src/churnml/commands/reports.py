@@ -1,0 +1,48 @@
+"""Commands on reports: how relationships stand, and reports of earlier periods issued again."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from churnml.commands.common import PARAMS, leave, say
+
+__all__ = ["report"]
+
+
+class Kind(StrEnum):
+    """Which reports there are."""
+
+    RELATIONSHIP = "relationship"
+
+
+def report(
+    kind: Annotated[Kind, typer.Argument(help="Which report.")],
+    report_id: Annotated[str | None, typer.Option("--id", help="An earlier report, issued again as it was.")] = None,
+    listed: Annotated[bool, typer.Option("--list", help="Name the reports that are kept.")] = False,
+    period_end: Annotated[str | None, typer.Option(help="ISO date; default: relationship.period_end.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder; default: reports, or reports/issued/<id>.")] = None,
+    params: Annotated[Path, typer.Option(help="Parameter file.")] = PARAMS,
+) -> None:
+    """Say how relationships with customers stand in a period, from what the last run prepared."""
+
+    def work() -> int:
+        from churnml.config import load_params
+        from churnml.flow.relationship_on_demand import issue_again, kept_lines, report_on_demand
+
+        loaded, root = load_params(params), params.resolve().parent
+        if listed:
+            for line in kept_lines(root):
+                say(line)
+            return 0
+        if report_id is not None:
+            made = issue_again(root, report_id, out=out)
+        else:
+            made = report_on_demand(loaded, root=root, period_end=period_end, out=out)
+        say(f"report {made.report_id}: {made.page}")
+        return 0
+
+    leave(work)

@@ -1,0 +1,1 @@
+"""One report a period: how relationships with customers stand, for whom, and what has changed."""
