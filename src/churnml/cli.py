@@ -37,6 +37,7 @@ for command in (
     lists.alarm,
     lists.export,
     lists.receipt,
+    privacy.forget,
     privacy.key,
 ):
     app.command()(command)

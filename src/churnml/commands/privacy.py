@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
-from churnml.commands.common import leave, say
+from churnml.commands.common import PARAMS, leave, say
 
-__all__ = ["key"]
+__all__ = ["forget", "key"]
 
 
 def key(
@@ -28,6 +28,35 @@ def key(
             return 0
         made, path = add_key(root)
         say(f"{made.id}  made, in {path}. Keep a copy apart from the data: without it nobody can be recognised.")
+        return 0
+
+    leave(work)
+
+
+def forget(
+    customers: Annotated[list[str] | None, typer.Argument(help="Ids as delivered.")] = None,
+    file: Annotated[
+        Path | None, typer.Option(help="CSV with ids: column customer_id, else the first; - = standard input.")
+    ] = None,
+    params: Annotated[Path, typer.Option(help="Parameter file.")] = PARAMS,
+) -> None:
+    """Take persons out of everything here and of every later run; exit code 3 if nothing of somebody was found."""
+
+    def work() -> int:
+        from datetime import UTC, datetime
+
+        from churnml.config import load_params
+        from churnml.flow.forget import forget as take_out
+        from churnml.flow.forget_ids import ids_to_forget, require_complete
+
+        loaded = load_params(params)
+        ids = ids_to_forget(customers or (), file)
+        done = take_out(loaded, root=params.resolve().parent, customers=ids, at=datetime.now(UTC).date())
+        say(done.receipt["sentence"][loaded.campaign.language])
+        for item in done.receipt["to_do"]:
+            say(f"  {item['what'][loaded.campaign.language]}")
+        say(f"{done.path.relative_to(params.resolve().parent)}")
+        require_complete(done)
         return 0
 
     leave(work)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from churnml.doctor.findings import NOTE, Ailment
 
-__all__ = ["look_at_locks", "look_for_leftovers"]
+__all__ = ["is_running", "look_at_locks", "look_for_leftovers"]
 
 _TEMP = re.compile(r"\.+.+\.[0-9a-f]{16}\.tmp|\.(check|init|score|prepare)-.*")
 _SWEEP = (
@@ -35,8 +35,17 @@ def look_at_locks(root: Path) -> Iterator[Ailment]:
         yield Ailment("doctor.rwlock", "DVC's table of locks cannot be read", "rm .dvc/tmp/rwlock")
         return
     pids = set(_pids(entries))
-    if pids and not any(_is_alive(pid) for pid in pids):
+    if pids and not any(map(_is_alive, pids)):
         yield Ailment("doctor.rwlock", "DVC's table of locks names processes that are gone", "rm .dvc/tmp/rwlock")
+
+
+def is_running(root: Path) -> bool:
+    """Return whether a process that is alive runs a stage, by DVC's table of locks."""
+    try:
+        entries = json.loads((root / ".dvc" / "tmp" / "rwlock").read_text() or "{}")
+    except (OSError, ValueError):
+        return False
+    return any(map(_is_alive, _pids(entries)))
 
 
 def _is_held(path: Path) -> bool:
