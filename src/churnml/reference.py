@@ -20,7 +20,7 @@ from churnml.wording import catalogue, has_words
 
 __all__ = ["command_reference", "command_tree", "exit_codes", "output_reference"]
 
-_KINDS: Mapping[Any, str] = {int: "whole number", float: "number", Path: "path"}
+_KINDS = {"int": "whole number", "float": "number", "Path": "path"}
 _SIGNALS = {
     1: ("A bug in churnml, with an error id", "no: report it"),
     130: ("Interrupted from the keyboard", "yes"),

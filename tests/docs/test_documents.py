@@ -8,12 +8,11 @@ import json
 import re
 import shutil
 import subprocess
-from functools import cache
 from pathlib import Path
 
 import pytest
 import yaml
-from markdown_pages import PAGES, CodeBlock, blocks, blocks_in, commands_in, page_name, parse_churnml
+from markdown_pages import MLFLOW, PAGES, CodeBlock, blocks, blocks_in, check_shell, page_name
 from pydantic import TypeAdapter, ValidationError
 from small_company import PROJECT
 
@@ -22,15 +21,6 @@ from churnml.config.strict_yaml import parse_yaml
 from churnml.reference import command_reference, exit_codes, output_reference
 
 LANGUAGES = {"sh", "yaml", "python", "sql", "json", "text", "ini", "csv", "{toctree}"}
-ORDINARY = set(
-    """
-    . [ break case cat cd chmod cp crontab curl date docker done echo esac exit export fi find flock for gh
-    git grep htpasswd install journalctl jupyter ls mkdir mv openssl pip printf psql read return rm set
-    sha256sum shift sleep source sudo systemctl tail tar test timeout trap true umask uv xargs
-    """.split()  # noqa: SIM905
-)
-"""What a Unix shell and the named services offer; everything else has to be a command of this project."""
-MLFLOW = {"server", "ui", "db"}
 
 
 def name_of(block: CodeBlock) -> str:
@@ -47,31 +37,7 @@ def test_every_block_names_its_language() -> None:
 
 @each("sh")
 def test_shell_blocks_call_what_there_is(block: CodeBlock) -> None:
-    assert subprocess.run(["bash", "-n"], input=block.text, text=True, check=False).returncode == 0
-    targets = set(re.findall(r"^([a-z-]+):", (PROJECT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
-    for words in commands_in(block.text):
-        tool = Path(words[0]).name
-        if "churnml" in (tool, *words[1:]) and tool not in {"cd", "docker", "echo", "pip", "uv", "install", "git"}:
-            parse_churnml(words[words.index("churnml" if "churnml" in words else words[0]) + 1 :])
-        elif tool == "make":
-            assert {word for word in words[1:] if "=" not in word} <= targets
-        elif tool.startswith("python"):
-            assert words[1] != "-c" or compile(words[2], "-c", "exec")
-            assert words[1] != "-m" or importlib.util.find_spec(words[2])
-        elif tool in {"dvc", "mlflow"}:
-            assert words[1] in known_commands(tool)
-        else:
-            assert tool in ORDINARY, words
-
-
-@cache
-def known_commands(tool: str) -> set[str]:
-    """Return the commands of DVC, and of MLflow, which takes long to say its own, those that a slow test asks for."""
-    if tool == "mlflow":
-        return MLFLOW
-    from dvc.cli.parser import COMMANDS
-
-    return {command.__name__.rpartition(".")[2].replace("_", "-") for command in COMMANDS} | {"exp", "metrics"}
+    check_shell(block.text)
 
 
 @pytest.mark.slow
