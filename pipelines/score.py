@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from churnml.config import load_params
+from churnml.flow.freshness import require_fresh
 from churnml.flow.promotions import require_approved
 from churnml.flow.score import load_models, score
-from churnml.flow.score_checks import require_fresh
 from churnml.histories.store import open_history
 from churnml.stage import parse_paths, run_stage
 

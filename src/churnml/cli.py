@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from churnml.commands import customers, data, lists, models, privacy, reports, running
+from churnml.commands import customers, data, lists, models, monitoring, privacy, reports, running
 from churnml.stage import end_on_sigterm
 
 __all__ = ["main"]
@@ -27,6 +27,7 @@ for command in (
     running.doctor,
     data.verify,
     models.score,
+    monitoring.monitor,
     models.compare,
     models.card,
     models.promote,

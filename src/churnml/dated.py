@@ -29,6 +29,8 @@ def keep_dated(data: bytes, folder: Path, day: date) -> None:
     kept = _kept(folder / day.isoformat())
     newest = max(kept, default=0)
     if not kept or kept[newest][1] != digest:
+        for path in (folder, folder / day.isoformat()):
+            path.mkdir(mode=0o700, parents=True, exist_ok=True)
         write_bytes(data, folder / day.isoformat() / f"{newest + 1:04}-{digest}.parquet")
 
 

@@ -118,11 +118,11 @@ def write_parquet_groups(parts: Iterable[pa.Table], final: Path, *, rows: int) -
     return n_rows
 
 
-def read_parquet_groups(path: Path) -> Iterator[pa.Table]:
+def read_parquet_groups(path: Path, *, columns: list[str] | None = None) -> Iterator[pa.Table]:
     """Yield the row groups of a Parquet file of our own, one at a time; raises as :func:`read_parquet`."""
     with _as_damage(path.name), pq.ParquetFile(path, page_checksum_verification=True) as source:
         for number in range(source.num_row_groups):
-            yield source.read_row_group(number)
+            yield source.read_row_group(number, columns=columns)
 
 
 def read_parquet(path: Path, *, columns: list[str] | None = None, coded: Sequence[str] = ()) -> pa.Table:

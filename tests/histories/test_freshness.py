@@ -6,8 +6,8 @@ import pytest
 
 from churnml.config import Params
 from churnml.errors import DataError
+from churnml.flow.freshness import require_fresh
 from churnml.flow.raw import read_histories
-from churnml.flow.score_checks import require_fresh
 from churnml.histories.freshness import Freshness, freshness_of
 from churnml.histories.store import History
 

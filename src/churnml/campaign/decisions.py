@@ -111,6 +111,8 @@ class Decisions:
         Money for contacts and what they are expected to give away.
     kept : float
         Customers whom the contacts are expected to keep.
+    stale : tuple of str
+        Tables behind the scores that were older than agreed.
     """
 
     table: pa.Table
@@ -125,6 +127,7 @@ class Decisions:
     ledger: pa.Table = field(default_factory=LEDGER.empty_table)
     spent: float = 0.0
     kept: float = 0.0
+    stale: tuple[str, ...] = ()
 
     def of(self, decision: str) -> pa.Table:
         """Return the rows of one decision."""

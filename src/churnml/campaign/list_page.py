@@ -77,7 +77,8 @@ def _view(decisions: Decisions, rows: Rows, language: str, further: Sequence[Sec
     listed: list[Block] = [Paragraph(words("list.rows_text", language), "note"), rows]
     if not n["contact"]:
         listed = [Paragraph(words("list.nobody", language), "warning")]
-    summary = [_tiles(decisions, n, language), *_no_value(decisions, language), consent]
+    stale = [Paragraph(_stale(decisions, language), "warning")] if decisions.stale else []
+    summary = [*stale, _tiles(decisions, n, language), *_no_value(decisions, language), consent]
     sections = [
         Section(words("list.summary", language), summary),
         Section(words("list.rows", language), listed),
@@ -201,7 +202,12 @@ def _facts(decisions: Decisions, language: str) -> list[tuple[str, str]]:
 
 
 def _what(decisions: Decisions, language: str) -> str:
-    return words("list.what_text", language, campaign=decisions.plan.name, as_of=decisions.as_of)
+    text = words("list.what_text", language, campaign=decisions.plan.name, as_of=decisions.as_of)
+    return f"{text} {_stale(decisions, language)}" if decisions.stale else text
+
+
+def _stale(decisions: Decisions, language: str) -> str:
+    return words("list.stale", language, tables=", ".join(decisions.stale))
 
 
 def _ranked(decisions: Decisions, language: str) -> str:

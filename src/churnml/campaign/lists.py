@@ -161,6 +161,7 @@ def _manifest(decisions: Decisions, folder: Path, rows: dict[str, int], config_d
         "stop_on": plan.stop_on.isoformat() if plan.stop_on else None,
         "ranking": decisions.ranking,
         "model_version": decisions.model_version,
+        "stale": list(decisions.stale),
         "config_digest": config_digest,
         "language": plan.language,
         "currency": plan.currency,

@@ -18,7 +18,19 @@ from churnml.dated import days_kept, keep_dated, newest_of_day
 from churnml.errors import DataError
 from churnml.parquet import read_parquet, write_parquet
 
-__all__ = ["RECORD_FILE", "decisions_about", "keep_record", "previous_record", "record", "record_facts", "write_record"]
+__all__ = [
+    "RECORDS",
+    "RECORD_FILE",
+    "decisions_about",
+    "keep_record",
+    "previous_record",
+    "record",
+    "record_facts",
+    "write_record",
+]
+
+RECORDS = Path(".churnml") / "lists"
+"""Where a project keeps them: outside of every stage's outputs, which DVC removes before the stage runs again."""
 
 RECORD_FILE = "decisions.parquet"
 """The record of a run in its folder of lists."""

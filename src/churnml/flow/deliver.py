@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from churnml.config import Params, resolved
 from churnml.flow.buckets import read_buckets
 from churnml.flow.effects import with_past_effects
 from churnml.flow.exporting import contact_rows, write_list, write_targets
+from churnml.flow.freshness import stale_tables
 from churnml.flow.known import contact_data, customer_attributes, levels_of, past_contact_rows
 from churnml.flow.list_files import Places, write_campaign
 from churnml.flow.plan import campaign_plan
@@ -80,6 +82,7 @@ def make_lists(
         past=past_contact_rows(params, history),
         ledger=read_parquet(kept) if kept is not None and kept.exists() else None,
     )
+    decisions = replace(decisions, stale=stale_tables(params, history))
     config = digest_bytes(repr(sorted(resolved(params)["campaign"].items())).encode())
     # The draw is kept first: a list that was delivered must never be drawn again.
     if kept is not None:

@@ -17,6 +17,7 @@ from churnml.flow.promotions import require_approved, require_promoted
 from churnml.flow.raw import read_histories
 from churnml.flow.score import Models, score
 from churnml.flow.score_checks import ScoreChecks
+from churnml.flow.score_records import keep_scores
 from churnml.flow.spine import make_spine
 from churnml.flow.versions import kept_backtest
 from churnml.parquet import parquet_schema
@@ -148,5 +149,6 @@ def score_as_of(params: Params, *, root: Path, reference: str, out: Path) -> dic
         "code": code_identity(),
         "checks": checks.finish(),
     }
+    keep_scores(params, out, root=root, model_version=models.version)
     write_json(facts, manifest)
     return facts

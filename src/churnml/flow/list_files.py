@@ -13,7 +13,7 @@ import pyarrow as pa
 from pyarrow import csv
 
 from churnml.campaign.lists import Decisions, FileOptions, write_lists
-from churnml.campaign.record import RECORD_FILE, keep_record, previous_record
+from churnml.campaign.record import RECORD_FILE, RECORDS, keep_record, previous_record
 from churnml.config import Params
 from churnml.errors import DataError
 from churnml.flow.program import code_identity
@@ -21,9 +21,6 @@ from churnml.histories.store import History
 from churnml.storage import digest_bytes
 
 __all__ = ["RECORDS", "Places", "keep_records", "provenance", "write_campaign"]
-
-RECORDS = Path(".churnml") / "lists"
-"""Outside of every stage's outputs, which DVC removes before the stage runs again."""
 
 
 @dataclass(frozen=True, slots=True)

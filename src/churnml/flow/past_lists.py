@@ -14,10 +14,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from churnml.campaign.followed import LEAST_IN_ARM, arm_differences, delay_quantiles
+from churnml.campaign.record import RECORDS
 from churnml.config import Campaign, Params
 from churnml.dated import days_kept, newest_of_day
 from churnml.errors import DataError
-from churnml.flow.list_files import RECORDS
 from churnml.flow.past_outcomes import Horizon, past_outcomes, spaced
 from churnml.histories.store import History
 from churnml.labels.treatments import TreatmentLog

@@ -72,7 +72,8 @@ def score_drift(
 def _since(then: npt.NDArray[np.int64], now: npt.NDArray[np.int64], limits: DriftLimits) -> dict[str, Any]:
     shift = shift_of(then, now)
     beyond = shift.excess if shift.p_value < 0.01 else 0.0
-    state = "alarm" if beyond > limits.alarm else "warning" if beyond > limits.warn else "steady"
+    # At most a warning: between two runs lie days, a season, or another model.
+    state = "warning" if beyond > limits.warn else "steady"
     return {"psi": shift.index, "beyond": beyond, "state": state}
 
 

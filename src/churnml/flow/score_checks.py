@@ -10,58 +10,20 @@ import numpy as np
 import numpy.typing as npt
 
 from churnml.config import Params
-from churnml.errors import DataError, ModelError
+from churnml.errors import ModelError
 from churnml.estimators.artifact import LoadedModel
 from churnml.estimators.reference import ProfileCounts
 from churnml.evaluation.drift import DriftLimits, Moved, moved_columns
+from churnml.flow.freshness import fresh_facts, require_fresh
 from churnml.flow.reference import column_of, is_expectation, profile_in, require_known_columns
-from churnml.histories.freshness import Freshness, freshness_of
 from churnml.histories.store import History
 
-__all__ = ["ScoreChecks", "freshness", "group_moved", "moved_from", "require_fresh"]
+__all__ = ["ScoreChecks", "group_moved", "moved_from", "source_facts"]
 
 Float32s = npt.NDArray[np.float32]
 Sources = dict[tuple[str, str], list[Moved]]
 _ENOUGH_ROWS = 20_000
 """More rows tell the share of a bin no better, and counting all of ten million would take as long as scoring them."""
-
-
-def freshness(params: Params, history: History) -> list[Freshness]:
-    """Return the age of every table against its ``max_age_days``."""
-    return freshness_of(history, {name: table.max_age_days for name, table in params.histories.tables.items()})
-
-
-def require_fresh(params: Params, history: History) -> list[Freshness]:
-    """Return the age of every table; refuse to go on with one that is too old, unless it is only to be marked.
-
-    Raises
-    ------
-    DataError
-        Naming the first such table, its column, and how old it is.
-    """
-    found = freshness(params, history)
-    stale = [table for table in found if table.is_stale]
-    if stale and params.monitoring.when_stale == "fail":
-        raise _stale(stale, params)
-    return found
-
-
-def _stale(stale: Sequence[Freshness], params: Params) -> DataError:
-    first = stale[0]
-    limit = f"histories.tables.{first.table}.max_age_days is {first.max_age_days:g}"
-    age = "no row at all" if first.age_days is None else f"the newest row is {first.age_days:.1f} days old"
-    others = f"; also too old: {', '.join(table.table for table in stale[1:])}" if stale[1:] else ""
-    table = params.histories.tables[first.table]
-    column = getattr(table, "time", None) or getattr(table, "start", None) or getattr(table, "joined", None)
-    return DataError(
-        f"table {first.table}: {age} at histories.as_of ({params.histories.as_of}), and {limit}{others}",
-        rule="data.stale",
-        file=first.file,
-        column=column,
-        count=len(stale),
-        next_step="Deliver the missing rows; or raise the limit, or write monitoring.when_stale: mark, to score all "
-        "the same and have manifest and list marked as stale.",
-    )
 
 
 def moved_from(counts: ProfileCounts, params: Params, *, as_of: int) -> list[Moved]:
@@ -139,7 +101,7 @@ class ScoreChecks:
             raise _drifted(group_moved(gross, self._params), self._params)
         checked = "no reference" if self._counts is None else "too few rows" if not moved else "checked"
         return {
-            "freshness": [_fresh_facts(table) for table in self.freshness],
+            "freshness": [fresh_facts(table) for table in self.freshness],
             "stale": [table.table for table in self.freshness if table.is_stale],
             "silent": [table.table for table in self.freshness if table.is_silent],
             "drift": {
@@ -149,18 +111,6 @@ class ScoreChecks:
                 "alarms": [source_facts(source, columns) for source, columns in alarms.items()],
             },
         }
-
-
-def _fresh_facts(table: Freshness) -> dict[str, Any]:
-    return {
-        "table": table.table,
-        "newest": table.newest,
-        "age_days": None if table.age_days is None else round(table.age_days, 3),
-        "max_age_days": table.max_age_days,
-        "longest_pause_days": table.longest_pause_days,
-        "is_stale": table.is_stale,
-        "is_silent": table.is_silent,
-    }
 
 
 def group_moved(moved: Sequence[Moved], params: Params) -> Sources:

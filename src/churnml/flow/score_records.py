@@ -17,7 +17,7 @@ from churnml.config import Params
 from churnml.dated import days_kept, forget_day, keep_dated, newest_of_day
 from churnml.errors import DataError
 from churnml.histories.hashing import hash_column
-from churnml.parquet import parquet_bytes, read_parquet
+from churnml.parquet import parquet_bytes, parquet_rows, read_parquet, read_parquet_groups
 from churnml.storage import digest_bytes
 from churnml.timeline import us_to_date
 
@@ -60,7 +60,7 @@ def churn_digest(params: Params) -> str:
     return digest_bytes(json.dumps(block, sort_keys=True).encode())[:12]
 
 
-def keep_scores(params: Params, scores: pa.Table, *, root: Path, model_version: str) -> None:
+def keep_scores(params: Params, scores: Path, *, root: Path, model_version: str) -> None:
     """Keep what a run said of those at risk, under its day; older days are thinned, and forgotten in the end.
 
     Of very many customers a sample is kept by hash: the same ones each time.
@@ -68,13 +68,18 @@ def keep_scores(params: Params, scores: pa.Table, *, root: Path, model_version: 
     Parameters
     ----------
     params : Params
-    scores : pyarrow.Table
-        With ``customer_id``, ``p_churn``, ``clv`` and ``risk_band``; rows without a probability are counted only.
+    scores : Path
+        Parquet file with ``customer_id``, ``p_churn``, ``clv`` and ``risk_band``, read a group of rows at a time; rows
+        without a probability are counted only.
     root : Path
     model_version : str
     """
-    as_of, churn = params.histories.as_of_us, params.churn
-    rows = scores.select(_COLUMNS).filter(pc.is_valid(scores["p_churn"]))
+    as_of, churn, n_known = params.histories.as_of_us, params.churn, parquet_rows(scores)
+    kept, sums = [], _Sums()
+    for group in read_parquet_groups(scores, columns=_COLUMNS):
+        rows = group.filter(pc.is_valid(group["p_churn"]))
+        sums.add(rows)
+        kept.append(_sample(rows, share=params.monitoring.keep_customers / max(n_known, 1)))
     facts = {
         "as_of_us": as_of,
         "horizon_days": churn.horizon_days,
@@ -82,27 +87,42 @@ def keep_scores(params: Params, scores: pa.Table, *, root: Path, model_version: 
         "grace_days": churn.grace_days,
         "churn": churn_digest(params),
         "model_version": model_version,
-        "n_known": scores.num_rows,
-        "n_at_risk": rows.num_rows,
-        "mean_p": _mean(rows["p_churn"]),
-        "mean_clv": _mean(rows["clv"]),
+        "n_known": n_known,
+        "n_at_risk": sums.n_rows,
+        "mean_p": sums.mean("p_churn"),
+        "mean_clv": sums.mean("clv"),
     }
-    kept = _sample(rows, most=params.monitoring.keep_customers).sort_by("customer_id").combine_chunks()
-    kept = kept.replace_schema_metadata({_FACTS: json.dumps(facts, sort_keys=True).encode()})
+    table = pa.concat_tables(kept).sort_by("customer_id").combine_chunks()
+    table = table.replace_schema_metadata({_FACTS: json.dumps(facts, sort_keys=True).encode()})
     folder = root / SCORE_RECORDS
-    keep_dated(parquet_bytes(kept), folder, us_to_date(as_of, timezone=params.histories.timezone))
+    keep_dated(parquet_bytes(table), folder, us_to_date(as_of, timezone=params.histories.timezone))
     _thin(folder, keep_days=params.monitoring.keep_days)
 
 
-def _mean(column: pa.ChunkedArray) -> float | None:
-    mean = pc.mean(column).as_py()
-    return None if mean is None or not np.isfinite(mean) else round(float(mean), 6)
+class _Sums:
+    """Rows and sums of groups of rows, in their order."""
+
+    def __init__(self) -> None:
+        self.n_rows = 0
+        self._sums = {"p_churn": 0.0, "clv": 0.0}
+        self._counts = {"p_churn": 0, "clv": 0}
+
+    def add(self, rows: pa.Table) -> None:
+        """Take the rows of one group."""
+        self.n_rows += rows.num_rows
+        for name in self._sums:
+            self._sums[name] += float(pc.sum(rows[name]).as_py() or 0.0)
+            self._counts[name] += rows.num_rows - rows[name].null_count
+
+    def mean(self, name: str) -> float | None:
+        """Return the mean of a column; None where it has no value."""
+        return round(self._sums[name] / self._counts[name], 6) if self._counts[name] else None
 
 
-def _sample(rows: pa.Table, *, most: int) -> pa.Table:
-    if rows.num_rows <= most:
+def _sample(rows: pa.Table, *, share: float) -> pa.Table:
+    if share >= 1 or not rows.num_rows:
         return rows
-    limit = np.uint64(most / rows.num_rows * float(2**64 - 1))
+    limit = np.uint64(share * float(2**64 - 1))
     return rows.filter(pa.array(hash_column(rows["customer_id"].combine_chunks()) < limit))
 
 

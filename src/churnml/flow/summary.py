@@ -38,8 +38,18 @@ def summary_lines(root: Path) -> Iterator[str]:
         yield from _reasons(figures.get("reasons"))
         remarks = (*figures["verdict"]["reasons"], *figures["verdict"]["warnings"])
         yield from (f"  {remark['en']}" for remark in remarks)
+    yield from _monitored(root / "reports" / "monitor.json")
     for manifest in sorted((root / "data" / "lists").glob("*/manifest.json")):
         yield from _list_lines(manifest.parent.relative_to(root).as_posix(), read_json(manifest))
+
+
+def _monitored(path: Path) -> Iterator[str]:
+    """Yield what monitoring says needs attention, or that nothing does."""
+    if path.exists():
+        findings = read_json(path)["verdict"]["findings"]
+        grave = [finding["en"] for finding in findings if finding["state"] in {"alarm", "warning"}]
+        yield "\nmonitoring: " + ("something needs attention" if grave else "nothing needs attention")
+        yield from (f"  {line}" for line in grave)
 
 
 def _list_lines(place: str, manifest: Mapping[str, Any]) -> Iterator[str]:
