@@ -8,12 +8,24 @@ import numba
 import numpy as np
 from numba import types
 
-from churnml.features.sweep.walk import INT32S, OUT, PLACES, ROWS, SNAPSHOTS, has_second_clock, most_rows, rings, usable
+from churnml.features.sweep.walk import (
+    INT32S,
+    LANES,
+    OUT,
+    PLACES,
+    ROWS,
+    SNAPSHOTS,
+    has_second_clock,
+    most_rows,
+    rings,
+    usable,
+)
 from churnml.timeline import DAY_US
 
 __all__ = ["sweep_levels"]
 
 _DAY = np.uint64(DAY_US)
+_LANES = np.uint64(LANES)
 
 
 @numba.njit(cache=True, nogil=True)
@@ -39,43 +51,36 @@ def _count(
     reach: int,
     ring_of: Any,
     n_levels: int,
+    lane: int,
     counts: Any,
 ) -> None:
     """Count the levels of the rows between the edges of one window and the next, newest row first."""
     others, last, stride = np.int32(n_levels), np.uint64(ring_of.shape[0] - 1), np.uint64(n_levels + 1)
-    for place in range(counts.shape[0]):
-        counts[np.uint64(place)] = 0
     for q in range(p - 1, -1, -1):
         k = np.uint64(picked[q] if late else first + q)
         age = t - occurred[k]
         if age >= reach:
             break
         ring = ring_of[min(np.uint64(age) // _DAY, last)]
-        counts[ring * stride + np.uint64(min(level[k], others))] += 1
+        counts[(ring * stride + np.uint64(min(level[k], others))) * _LANES + np.uint64(lane)] += 1
 
 
 @numba.njit(cache=True, nogil=True)
-def _starts(place: Any, n_windows: int, n_snapshots: int) -> Any:
-    """Return where the column of each count begins in the output, in the order of the counts; -1 = left out."""
+def _write(counts: Any, place: Any, n_windows: int, r: int, n: int, flat: Any, width: int) -> None:
+    """Add counts between edges up to those of whole windows, write the wanted ones of ``n`` rows, and forget them."""
     n_levels = place.shape[0]
-    starts = np.full((n_windows, n_levels + 1), -1, np.int64)
-    for w in range(n_windows):
-        for m in range(n_levels):
+    total = np.empty(LANES, np.int32)
+    for m in range(n_levels):
+        total[:] = 0
+        for w in range(n_windows):
+            begin = np.uint64((w * (n_levels + 1) + m) * LANES)
+            for lane in range(LANES):
+                total[np.uint64(lane)] += counts[begin + np.uint64(lane)]
             if place[m, w] >= 0:
-                starts[w, m] = np.int64(place[m, w]) * n_snapshots
-    return starts.reshape(starts.size)
-
-
-@numba.njit(cache=True, nogil=True)
-def _write(counts: Any, stride: int, starts: Any, r: int, out: Any) -> None:
-    """Add the counts between edges up to those of whole windows, and write the wanted ones."""
-    for place in range(starts.shape[0]):
-        here = np.uint64(place)
-        if place >= stride:
-            counts[here] += counts[np.uint64(place - stride)]
-        start = starts[here]
-        if start >= 0:
-            out[np.uint64(start + r)] = counts[here]
+                start = np.uint64(place[m, w] * width + r)
+                for lane in range(n):
+                    flat[start + np.uint64(lane)] = total[np.uint64(lane)]
+    counts[:] = 0
 
 
 @numba.njit(
@@ -117,8 +122,7 @@ def sweep_levels(
     n_levels, n_windows = place.shape[0], _last_wanted(place)
     picked = np.empty(0 if one_clock else most_rows(offsets, customer), np.int64)
     ring_of, reach = rings(windows[:n_windows])
-    counts = np.zeros((n_windows + 1) * (n_levels + 1), np.int32)
-    starts, flat = _starts(place, n_windows, out.shape[1]), out.reshape(out.size)
+    counts, flat = np.zeros((n_windows + 1) * (n_levels + 1) * LANES, np.int32), out.reshape(out.size)
     none: Any = np.int64(0)
     previous, first, end, late, p = np.int64(-1), none, none, False, none
     current, run_start, changed = np.int32(-1), none, False
@@ -142,5 +146,7 @@ def sweep_levels(
         newest[r] = current
         if change_place >= 0:
             out[change_place, r] = (t - run_start) / DAY_US if changed else np.nan
-        _count(occurred, level, picked, late, first, p, t, reach, ring_of, n_levels, counts)
-        _write(counts, n_levels + 1, starts, r, flat)
+        lane = r % LANES
+        _count(occurred, level, picked, late, first, p, t, reach, ring_of, n_levels, lane, counts)
+        if lane == LANES - 1 or r == customer.shape[0] - 1:
+            _write(counts, place, n_windows, r - lane, lane + 1, flat, out.shape[1])

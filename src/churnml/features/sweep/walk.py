@@ -14,6 +14,7 @@ __all__ = [
     "FLOATS",
     "INT32S",
     "INT64S",
+    "LANES",
     "OUT",
     "PLACES",
     "ROWS",
@@ -24,6 +25,8 @@ __all__ = [
     "usable",
 ]
 
+LANES = 64
+"""Rows that are gathered before their columns are written: the processor then writes whole lines at once."""
 INT64S = types.Array(types.int64, 1, "C", readonly=True)
 INT32S = types.Array(types.int32, 1, "C", readonly=True)
 FLOATS = types.Array(types.float64, 1, "C", readonly=True)
