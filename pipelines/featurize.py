@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
-from churnml.flow.quick_start import quick_start
+from churnml.flow.quick_start import quick_start, without_pandas
 
 with quick_start():
     from churnml.config import load_params
@@ -19,10 +20,13 @@ with quick_start():
     from churnml.storage import write_bytes, write_json
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+def main(argv: Sequence[str] | None = None, *, is_alone: bool = False) -> int:
     """Sweep the histories backwards from each observation date, and write what each column means and looks like."""
     args = parse_paths(argv, inputs=["prepared", "spine"], outputs=["features", "dictionary", "page"])
-    history, params, statistics = open_history(args.prepared), load_params(args.params), FeatureStatistics()
+    params = load_params(args.params)
+    if is_alone and not params.features.own:  # what somebody else wrote may use data frames
+        without_pandas()
+    history, statistics = open_history(args.prepared), FeatureStatistics()
     described = featurize(history, params, args.spine, args.features, root=Path.cwd(), statistics=statistics)
     figures = statistics.finish()
     entries = describe(described, figures)
@@ -34,4 +38,4 @@ def main(argv: Sequence[str] | None = None) -> int:
 if __name__ == "__main__":
     gc.freeze()  # what has been loaded stays to the end: nobody needs to look for garbage among it
     gc.set_threshold(20_000)  # descriptions of columns are many, and no garbage
-    run_stage(main)
+    run_stage(partial(main, is_alone=True))

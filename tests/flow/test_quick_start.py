@@ -30,3 +30,12 @@ def test_collecting_goes_on_as_before_even_after_a_failed_import(enabled: bool) 
         assert gc.isenabled() is enabled
     finally:
         gc.enable()
+
+
+def test_arrow_does_without_pandas_where_it_is_told_to() -> None:
+    code = (
+        "import sys; from churnml.flow.quick_start import without_pandas; without_pandas();"
+        "import pyarrow as pa; assert pa.array([1, None]).fill_null(2).to_numpy().tolist() == [1, 2];"
+        "assert pa.table({'a': [1]}).num_rows == 1; assert 'pandas' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)

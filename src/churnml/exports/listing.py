@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import pyarrow as pa
 
-from churnml.exports.workbook import Sheet, SheetColumn
+if TYPE_CHECKING:
+    from churnml.exports.workbook import Sheet
 
 __all__ = ["ListColumn", "Listing", "Place", "sheets_of"]
 
@@ -97,6 +98,8 @@ def sheets_of(listing: Listing, titles: Mapping[str, str], *, frozen: int = 0, m
     max_rows : int
         Most rows of a sheet.
     """
+    from churnml.exports.workbook import Sheet, SheetColumn  # here: pages need no writer of workbooks
+
     # What every row says alike stands at the end; it is of no use on paper.
     printed = max((at for at, column in enumerate(listing.columns, start=1) if column.place != "nowhere"), default=0)
     starts = range(0, max(listing.n_rows, 1), max_rows)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import gc
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from importlib.abc import MetaPathFinder
+from importlib.machinery import ModuleSpec
+from types import ModuleType
 from typing import Any
 
-__all__ = ["quick_start"]
+__all__ = ["quick_start", "without_pandas"]
 
 _NOT_NEEDED = ("scipy.linalg", "cffi", "coverage")
 """Numba imports them to multiply matrices, to call C and to be measured by, and does without where there are none."""
@@ -28,3 +31,19 @@ def quick_start() -> Iterator[None]:
             del modules[name]
         if was_enabled:
             gc.enable()
+
+
+class _WithoutPandas(MetaPathFinder):
+    def find_spec(self, name: str, path: Sequence[str] | None, target: ModuleType | None = None) -> ModuleSpec | None:
+        """Say that there is no pandas, and leave the rest to the others."""
+        if name == "pandas":
+            raise ModuleNotFoundError("this process does without pandas", name=name)
+        return None
+
+
+def without_pandas() -> None:
+    """Let Arrow do without pandas in this process: it would import it with the first array, to know its missing values.
+
+    Nothing can be turned into a data frame afterwards, so it is for a process whose every step is known.
+    """
+    sys.meta_path.insert(0, _WithoutPandas())
