@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from churnml.histories.hashing import hash_column
-from churnml.metrics.stability import stability_index
+from churnml.stability import stability_index
 from churnml.timeline import us_to_iso
 
 __all__ = ["FeatureStatistics", "Figures"]

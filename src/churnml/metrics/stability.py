@@ -9,10 +9,10 @@ import numpy.typing as npt
 from scipy.special import chdtrc
 
 from churnml.metrics.arrays import Floats
+from churnml.stability import stability_index
 
 __all__ = ["Shift", "false_alarms_held", "shift_of", "stability_index"]
 
-_LEAST_SHARE = 1e-4
 _LEAST_EXPECTED = 5.0
 """Cells that expect fewer are joined before the chi-squared test, whose approximation they would spoil (Cochran)."""
 
@@ -39,29 +39,6 @@ class Shift:
     def excess(self) -> float:
         """Return what the index has beyond chance, at least 0."""
         return max(0.0, self.index - self.by_chance)
-
-
-def stability_index(expected: Floats, actual: Floats) -> Floats:
-    """Return the population stability index of shares: the sum of ``(a - e) * ln(a / e)`` over the bins.
-
-    Parameters
-    ----------
-    expected, actual : ndarray, shape (..., n_bins)
-        Shares; below one in ten thousand they count as that, so that an empty bin gives a finite figure.
-
-    Returns
-    -------
-    ndarray, shape (...)
-        0 = the same; above 0.1 some shift, above 0.25 a major one.
-
-    Examples
-    --------
-    >>> float(stability_index(np.array([0.5, 0.5]), np.array([0.4, 0.6])).round(4))
-    0.0405
-    """
-    e, a = np.maximum(expected, _LEAST_SHARE), np.maximum(actual, _LEAST_SHARE)
-    index: Floats = ((a - e) * np.log(a / e)).sum(axis=-1)
-    return index
 
 
 def shift_of(expected: npt.ArrayLike, actual: npt.ArrayLike, *, n_expected: float | None = None) -> Shift:
