@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from churnml.dated import days_kept, forget_day, keep_dated, newest_of_day
+from churnml.dated import days_kept, forget_day, keep_dated, name_anew, newest_of_day
 from churnml.errors import DataError
 
 DAY = date(2024, 6, 30)
@@ -33,6 +33,14 @@ def test_a_changed_file_is_refused(tmp_path: Path) -> None:
     newest_of_day(tmp_path, DAY).write_bytes(b"two")
     with pytest.raises(DataError, match="digest differs"):
         newest_of_day(tmp_path, DAY)
+
+
+def test_a_file_changed_on_purpose_gets_its_new_name(tmp_path: Path) -> None:
+    keep_dated(b"one", tmp_path, DAY)
+    newest_of_day(tmp_path, DAY).write_bytes(b"two")
+    for path in list((tmp_path / "2024-06-30").iterdir()):
+        name_anew(path)
+    assert newest_of_day(tmp_path, DAY).read_bytes() == b"two"
 
 
 def test_nothing_is_kept_at_first(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from churnml.storage import digest_bytes, digest_fault, digest_file, write_bytes
 
-__all__ = ["days_kept", "forget_day", "keep_dated", "newest_of_day"]
+__all__ = ["days_kept", "forget_day", "keep_dated", "name_anew", "newest_of_day"]
 
 _NAME = re.compile(r"(\d{4,})-([0-9a-f]{16})\.parquet")
 _DAY = re.compile(r"\d{4}-\d\d-\d\d")
@@ -53,6 +53,13 @@ def newest_of_day(folder: Path, day: date) -> Path:
     if digest_file(path)[:16] != digest:
         raise digest_fault(path.name)
     return path
+
+
+def name_anew(path: Path) -> None:
+    """Name a kept file by the digest of what it holds now, after rows were taken out of it on purpose."""
+    found = _NAME.fullmatch(path.name)
+    if found is not None and _DAY.fullmatch(path.parent.name) and path.is_file():
+        path.rename(path.with_name(f"{found[1]}-{digest_file(path)[:16]}.parquet"))
 
 
 def forget_day(folder: Path, day: date) -> None:

@@ -218,3 +218,13 @@ def test_unwritable_place_is_an_environment_fault(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x")
     with pytest.raises(EnvironmentFault, match="cannot be written"):
         write_lists(decide(SCORES, CONTACTS, plan=PLAN), tmp_path / "file" / "x")
+
+
+def test_a_list_from_stale_tables_says_so_everywhere_it_is_read(tmp_path: Path, folder: Path) -> None:
+    decisions = replace(decide(SCORES, CONTACTS, plan=PLAN), stale=("tickets", "visits"))
+    assert write_lists(decisions, tmp_path / "spring")["stale"] == ["tickets", "visits"]
+    said = "The data behind this list are older than agreed: tickets, visits."
+    about = openpyxl.load_workbook(tmp_path / "spring" / "contact.xlsx").worksheets[0]
+    assert any(said in str(cell.value) for row in about.iter_rows() for cell in row)
+    assert said in (tmp_path / "spring" / "index.html").read_text(encoding="utf-8")
+    assert said not in (folder / "index.html").read_text(encoding="utf-8")

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from churnml.dated import name_anew
 from churnml.forgetting.cache import clean_cache
 from churnml.forgetting.places import Layout, files_below
 from churnml.forgetting.rows import Columns, is_table, without_rows
@@ -133,6 +134,7 @@ def _clean_loose(path: Path, layout: Layout, traces: Traces, done: Swept) -> Non
     is_made = has_manifest or any(path.is_relative_to(layout.root / place) for place in (*_MADE, *_MADE_DATA, _OWN))
     if is_table(path) and not is_named and (layout.is_kept(path) or not is_made):
         done.counts["kept"] += without_rows(path, traces)
+        name_anew(path)
     elif is_made and (is_named or perhaps_holds(path, traces)):
         _drop(path.parent if has_manifest else path, layout, done, "made")
 
