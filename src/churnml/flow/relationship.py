@@ -112,6 +112,8 @@ def make_report(
         "last_report": "" if last is None else last["id"],
     }
     report["id"] = digest_bytes(json.dumps(report, sort_keys=True, ensure_ascii=False).encode())[:12]
+    # As it is read back: issued again, it is the same to the byte.
+    report = json.loads(json.dumps(report, sort_keys=True))
     keep_report(report, store)
     return report
 

@@ -59,10 +59,19 @@ class Terms:
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """A period's columns and the ways to part its customers."""
+    """A period's columns and the ways to part its customers.
+
+    Parameters
+    ----------
+    columns : mapping of str to ndarray of int64, shape (n_customers,)
+    ways : sequence of Way
+    rank : ndarray of int64, shape (n_customers,)
+        Place of each customer by id: who is drawn anew must not depend on where a customer is stored.
+    """
 
     columns: Mapping[str, Int64s]
     ways: Sequence[Way]
+    rank: Int64s
 
     @property
     def everybody(self) -> Way:
@@ -87,7 +96,8 @@ def figure_cells(
         The same customers in the same order; before is None where there is no earlier period.
     terms : Terms
     """
-    drawn = _draw(figures, now, terms), None if before is None else _draw(figures, before, terms)
+    rows = _customers(now, before)
+    drawn = _draw(figures, now, rows, terms), None if before is None else _draw(figures, before, rows, terms)
     found: dict[str, dict[str, dict[str, Cell]]] = {}
     for at, figure in enumerate(figures):
         old = None if before is None else _Counted(figure, before, terms, at, drawn[1] or {})
@@ -99,12 +109,22 @@ def figure_cells(
     return found
 
 
-def _draw(figures: Sequence[Figure], side: Side, terms: Terms) -> dict[str, Floats]:
+def _customers(now: Side, before: Side | None) -> Int64s:
+    """Return the customers of either period, by id; others, who may have come since, do not change who is drawn."""
+    inside = now.columns["base"] > 0
+    if before is not None:
+        inside = inside | (before.columns["base"] > 0)
+    rows = np.flatnonzero(inside)
+    ordered: Int64s = rows[np.argsort(now.rank[rows])]
+    return ordered
+
+
+def _draw(figures: Sequence[Figure], side: Side, rows: Int64s, terms: Terms) -> dict[str, Floats]:
     """Return resampled sums of every figure by way: shape (n_repetitions, n_levels, 2 * n_figures)."""
-    columns = [part for f in figures for part in (f.counted(side.columns), side.columns[f.base])]
+    columns = [part[rows] for f in figures for part in (f.counted(side.columns), side.columns[f.base])]
     matrix = np.column_stack(columns).astype(np.float64)
     ways = [side.everybody, *side.ways]
-    tables = [Grouped(matrix, way.codes, len(way.levels)) for way in ways]
+    tables = [Grouped(matrix, way.codes[rows], len(way.levels)) for way in ways]
     sums = resampled_sums(tables, n_repetitions=terms.n_repetitions, seed=terms.seed)
     return {way.name: part for way, part in zip(ways, sums, strict=True)}
 

@@ -12,8 +12,6 @@ from scipy.stats import fisher_exact
 from statsmodels.stats.contingency_tables import StratifiedTable
 from statsmodels.stats.multitest import multipletests
 
-from churnml.relationship.intervals import change_of_shares
-
 __all__ = ["Compared", "Standardised", "compare", "compare_within", "false_discovery"]
 
 Bools = npt.NDArray[np.bool_]
@@ -23,15 +21,12 @@ Ints = npt.NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """A group beside everybody else: counts, shares, their difference with its interval, p-value."""
+    """A group beside everybody else: how many were hit, out of how many, on both sides, and the p-value."""
 
     count: int
     n: int
     count_rest: int
     n_rest: int
-    difference: float
-    low: float
-    high: float
     p_value: float
 
 
@@ -57,11 +52,10 @@ def compare(
     n, n_rest = int((inside & among).sum()), int((~inside & among).sum())
     count, count_rest = int((inside & among & hit).sum()), int((~inside & among & hit).sum())
     if not n or not n_rest:
-        return Compared(count, n, count_rest, n_rest, np.nan, np.nan, np.nan, 1.0)
+        return Compared(count, n, count_rest, n_rest, 1.0)
     table = [[count, n - count], [count_rest, n_rest - count_rest]]
     p_value = min(1.0, float(fisher_exact(table, alternative=alternative).pvalue))
-    ends = change_of_shares(count, n, count_rest, n_rest, confidence=0.95)
-    return Compared(count, n, count_rest, n_rest, count / n - count_rest / n_rest, *ends, p_value)
+    return Compared(count, n, count_rest, n_rest, p_value)
 
 
 @dataclass(frozen=True, slots=True)

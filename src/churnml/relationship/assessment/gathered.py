@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, TypeVar
 
 import numpy as np
@@ -45,7 +46,7 @@ class Population:
     buyers: str = "any"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Customers:
     """What does not change from period to period.
 
@@ -65,6 +66,13 @@ class Customers:
     is_listed: Bools
     clv: Floats
     p_churn: Floats
+
+    @cached_property
+    def rank(self) -> Int64s:
+        """Return the place of each customer by id."""
+        place = np.empty(len(self.ids), dtype=np.int64)
+        place[pc.sort_indices(self.ids).to_numpy()] = np.arange(len(self.ids))
+        return place
 
 
 def customers_of(subject: Subject, run: Run, *, columns: Sequence[str], scores: pa.Table | None) -> Customers:
@@ -132,7 +140,7 @@ def gather(
         columns["tier_value"] = columns["year_value"]
         if subject.is_count:
             del columns["year_value"]
-    return Side(columns, ways)
+    return Side(columns, ways, customers.rank)
 
 
 def _population(columns: Mapping[str, Int64s], customers: Customers, population: Population) -> Bools:

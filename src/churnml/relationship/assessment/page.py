@@ -155,14 +155,13 @@ def _explained(w: Writer) -> Section:
 def _groups(w: Writer) -> list[Section]:
     told = [f for f in w.report["figures"] if f["name"] in _IN_GROUPS]
     told.sort(key=lambda f: _IN_GROUPS.index(f["name"]))
-    ways = [way for way in (told[0]["cells"] if told else {}) if way != "all"]
+    ways = {way["name"]: way["levels"] for way in w.report["ways"] if way["name"] != "all"} if told else {}
     blocks: list[Block] = [
         Paragraph(w.say("groups_text"), "note"),
         Paragraph(w.say("withheld_text", minimum=w.report["minimum"]), "note"),
     ]
     charts = []
-    for way in ways:
-        levels = list(told[0]["cells"][way])
+    for way, levels in ways.items():
         rows = [
             [w.level(way, level), *(_in_group(w, f, f["cells"][way].get(level, {})) for f in told)] for level in levels
         ]

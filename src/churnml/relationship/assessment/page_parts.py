@@ -7,6 +7,7 @@ from typing import Any
 
 from churnml.exports.page import Block, Paragraph, Section, Table
 from churnml.relationship.assessment.cells import N_REPETITIONS
+from churnml.relationship.assessment.response import RISK_CLASSES
 from churnml.relationship.assessment.tiers import FROM, TO
 from churnml.relationship.assessment.written import Writer
 from churnml.wording import MISSING, figure, has_words
@@ -46,7 +47,7 @@ def survey_section(w: Writer) -> Section | None:
     ]
     kinds = {"csat": "percent", "nps": "points"}
     rows = []
-    for name, score in survey["scores"].items():
+    for name, score in sorted(survey["scores"].items()):
         kind, weighted = kinds[name], score["weighted"] or {}
         span = w.span(kind, weighted.get("low"), weighted.get("high"))
         raw = w.value(kind, score["raw"])
@@ -64,12 +65,13 @@ def _p(value: float) -> str:
 
 
 def _by_risk(w: Writer, by_risk: Mapping[str, Mapping[str, Any]]) -> Table:
-    rows = [
-        [w.say(f"risk.{level}"), w.say("withheld"), "", ""]
-        if cell.get("hidden")
-        else [w.say(f"risk.{level}"), w.value("percent", cell["value"]), w.number(cell["count"]), w.number(cell["n"])]
-        for level, cell in by_risk.items()
-    ]
+    rows = []
+    for level in (each for each in RISK_CLASSES if each in by_risk):
+        cell, name = by_risk[level], w.say(f"risk.{level}")
+        if cell.get("hidden"):
+            rows.append([name, w.say("withheld"), "", ""])
+        else:
+            rows.append([name, w.value("percent", cell["value"]), w.number(cell["count"]), w.number(cell["n"])])
     heads = [w.say("survey.by_risk"), w.say("survey.rate"), w.say("survey.answered"), w.say("col.n")]
     return Table(heads, rows, figures=frozenset({1, 2, 3}))
 

@@ -104,7 +104,9 @@ def assess(subject: Subject, brief: Brief, run: Run, *, scores: pa.Table | None,
     old = None if before is None or any(n not in before.columns for f in figures for n in f.needs) else before
     if before is not None and old is None:
         # What is known of this period alone, such as predicted value, is compared with the last report instead.
-        old = Side({**{n: np.zeros_like(now.columns["base"]) for n in now.columns}, **before.columns}, before.ways)
+        old = Side(
+            {**{n: np.zeros_like(now.columns["base"]) for n in now.columns}, **before.columns}, before.ways, before.rank
+        )
     cells = figure_cells(figures, now, old, brief.terms)
     series = work.series([f.name for f in figures])
     told: list[Report] = [
@@ -124,6 +126,7 @@ def assess(subject: Subject, brief: Brief, run: Run, *, scores: pa.Table | None,
         **_head(subject, brief, now),
         "figures": told,
         "missing": absent,
+        "ways": [{"name": way.name, "levels": list(way.levels)} for way in (now.everybody, *now.ways)],
         "grade": grade_of_all([f["grade"] for f in told if f["name"] in HEADLINES]),
         "series": series,
         "band": _band(now, brief, series, told),

@@ -12,6 +12,7 @@ from churnml.relationship.assessment.findings import compare, false_discovery
 from churnml.relationship.assessment.groups import MAX_LEVELS, Way
 from churnml.relationship.assessment.rounding import rounded
 from churnml.relationship.assessment.touch_points import TouchPoint
+from churnml.relationship.intervals import change_of_shares
 from churnml.relationship.small_cells import hidden_cells
 
 __all__ = ["weak_points"]
@@ -61,9 +62,12 @@ def weak_points(
         key=lambda row: (not row["is_found"], row["p_value"], -row["difference"], str(row["point"]), row["level"])
     )
     found = sum(row["is_found"] for row in rows)
-    for row in rows:
-        row["p_value"] = rounded(row["p_value"])
-    return {"n_tested": len(rows), "n_found": found, "rows": rows[: max(found, _LISTED)]}
+    listed = rows[: max(found, _LISTED)]
+    for row in listed:
+        sides = row["count"], row["n"], row["count_rest"], row["n_rest"]
+        ends = change_of_shares(*sides, confidence=0.95)
+        row |= {"low": rounded(ends.low), "high": rounded(ends.high), "p_value": rounded(row["p_value"])}
+    return {"n_tested": len(rows), "n_found": found, "rows": listed}
 
 
 def _readable(points: Mapping[TouchPoint, tuple[Bools, Bools]]) -> list[TouchPoint]:
@@ -92,15 +96,15 @@ def _at(
     hidden = hidden_cells(members, families, minimum=minimum)
     rows = []
     for at, (name, level) in enumerate(names):
-        seen = compare(groups[at], bad, among, alternative="greater")
+        n = int((groups[at] & among).sum())
         # The others are shown beside the group, so they must be many enough as well.
-        if hidden[0] or hidden[at + 1] or min(seen.n, seen.n_rest) < minimum:
+        if hidden[0] or hidden[at + 1] or min(n, int(among.sum()) - n) < minimum:
             continue
+        seen = compare(groups[at], bad, among, alternative="greater")
         rows.append({
             "way": name, "level": level, "point": list(point),
             "count": seen.count, "n": seen.n, "count_rest": seen.count_rest, "n_rest": seen.n_rest,
             "share": rounded(seen.count / seen.n), "share_rest": rounded(seen.count_rest / seen.n_rest),
-            "difference": rounded(seen.difference), "low": rounded(seen.low), "high": rounded(seen.high),
-            "p_value": seen.p_value,
+            "difference": rounded(seen.count / seen.n - seen.count_rest / seen.n_rest), "p_value": seen.p_value,
         })  # fmt: skip
     return rows

@@ -11,6 +11,7 @@ import pyarrow as pa
 from churnml.exports.workbook import Explanation, Sheet, SheetColumn, write_workbook
 from churnml.relationship.assessment.page_parts import tier_name
 from churnml.relationship.assessment.report import HEADLINES
+from churnml.relationship.assessment.response import RISK_CLASSES
 from churnml.relationship.assessment.tiers import FROM, TO
 from churnml.relationship.assessment.told import paragraph, told_band, told_grades, told_population
 from churnml.relationship.assessment.written import Writer
@@ -61,9 +62,9 @@ def _sheet(w: Writer, name: str, columns: Sequence[tuple[str, str, str]], rows: 
 def _figures(w: Writer) -> Sheet | None:
     rows = []
     for entry in w.report["figures"]:
-        for way, levels in entry["cells"].items():
-            for level, cell in levels.items():
-                rows.append(_figure_row(w, entry, way, level, cell))
+        for way in w.report["ways"]:
+            cells = entry["cells"][way["name"]]
+            rows += [_figure_row(w, entry, way["name"], level, cells[level]) for level in way["levels"]]
     texts = ("figure", "unit", "grade", "way", "level")
     numbers = ("value", "low", "high", "count", "n", "customers", "previous", "previous_n", "change")
     columns = [(key, w.say(f"col.{key}"), "text") for key in texts]
@@ -102,7 +103,8 @@ def _response(w: Writer) -> Sheet | None:
             "n": cell.get("n"),
             "note": w.say("withheld") if cell.get("hidden") else "",
         }
-        for level, cell in survey["by_risk"].items()
+        for level in RISK_CLASSES
+        if (cell := survey["by_risk"].get(level)) is not None
     ]
     columns = [("risk", w.say("survey.by_risk"), "text"), ("value", w.say("survey.rate"), "percent")]
     columns += [("count", w.say("survey.answered"), "whole"), ("n", w.say("col.n"), "whole"), ("note", " ", "text")]
