@@ -113,9 +113,9 @@ def make_report(
     }
     report["id"] = digest_bytes(json.dumps(report, sort_keys=True, ensure_ascii=False).encode())[:12]
     # As it is read back: issued again, it is the same to the byte.
-    report = json.loads(json.dumps(report, sort_keys=True))
-    keep_report(report, store)
-    return report
+    told: dict[str, Any] = json.loads(json.dumps(report, sort_keys=True))
+    keep_report(told, store)
+    return told
 
 
 def _model(scores: pa.Table | None) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import date
 from typing import Any
 
@@ -29,13 +29,14 @@ from churnml.relationship.assessment.touch_points import touched
 from churnml.relationship.assessment.weak_points import weak_points
 from churnml.relationship.customers import Subject
 from churnml.relationship.period import Period
-from churnml.timeline import us_to_date
+from churnml.timeline import DAY_US, us_to_date
 
 __all__ = ["HEADLINES", "Brief", "assess"]
 
 Int64s = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
 Report = dict[str, Any]
+_YEAR_US = 365 * DAY_US
 HEADLINES = ("csat", "nps", "churn", "revenue_churn", "clv", "year_value", "frequency", "repeat")
 """Figures whose grades make that of the whole."""
 
@@ -104,9 +105,8 @@ def assess(subject: Subject, brief: Brief, run: Run, *, scores: pa.Table | None,
     old = None if before is None or any(n not in before.columns for f in figures for n in f.needs) else before
     if before is not None and old is None:
         # What is known of this period alone, such as predicted value, is compared with the last report instead.
-        old = Side(
-            {**{n: np.zeros_like(now.columns["base"]) for n in now.columns}, **before.columns}, before.ways, before.rank
-        )
+        nothing = np.zeros_like(now.columns["base"])
+        old = replace(before, columns={**dict.fromkeys(now.columns, nothing), **before.columns})
     cells = figure_cells(figures, now, old, brief.terms)
     series = work.series([f.name for f in figures])
     told: list[Report] = [
@@ -122,6 +122,8 @@ def assess(subject: Subject, brief: Brief, run: Run, *, scores: pa.Table | None,
         for f in figures
     ]
     _value_from_last(told, last)
+    if not work.has_year_before:
+        _without_before(told, "year_value")
     report: Report = {
         **_head(subject, brief, now),
         "figures": told,
@@ -160,6 +162,15 @@ class _Work:
         """Return whether the history reaches back over a whole period before this one."""
         return self._reaches(1)
 
+    @property
+    def has_year_before(self) -> bool:
+        """Return whether the history covers the year before the end of the period before; else it must be less."""
+        return self._covers_year(self.brief.period.begin)
+
+    def _covers_year(self, end: int) -> bool:
+        name = self.subject.value_table
+        return bool(name) and self.subject.history.tables[name].first_us <= end - _YEAR_US
+
     def _reaches(self, steps: int) -> bool:
         tables = self.subject.history.tables
         names = {self.subject.churn.table, *([self.subject.roles.purchases] if self.subject.roles.purchases else [])}
@@ -195,14 +206,15 @@ class _Work:
                 continue
             side = self.side(steps)
             values: dict[str, Any] = {}
-            for figure in (f for f in figures_of(side.columns)[0] if f.name in names):
+            end = self.brief.period.previous(steps).end
+            told = [f for f in figures_of(side.columns)[0] if f.name in names]
+            for figure in (f for f in told if f.name != "year_value" or self._covers_year(end)):
                 base = side.columns[figure.base]
                 top, total, customers = int(figure.counted(side.columns).sum()), int(base.sum()), int((base > 0).sum())
                 if customers >= self.brief.terms.minimum:
                     value = top / total * figure.factor(days=self.brief.terms.days)
                     values[figure.name] = {"value": rounded(value), "count": top, "n": total}
-            end = self.brief.day(self.brief.period.previous(steps).end)
-            found.append({"end": end.isoformat(), "values": values})
+            found.append({"end": self.brief.day(end).isoformat(), "values": values})
         return found
 
     def sources(self, now: Side) -> list[dict[str, Any]]:
@@ -214,7 +226,8 @@ class _Work:
             listed = self.customers.is_listed[rows]
             return source_counts(self.subject, number, self.brief.period, inside=inside[rows], is_listed=listed)
 
-        return sum_counts(list(self.run(one)))
+        has_customers = bool(self.subject.history.of_kind("customers"))
+        return sum_counts(list(self.run(one)), has_customers=has_customers)
 
     def weak_points(self, now: Side) -> dict[str, Any]:
         points = _joined(self.run(lambda n: touched(self.subject, n, self.brief.period)), self._sizes(), 2)
@@ -314,6 +327,16 @@ def _tiers(now: Side, before: Side, brief: Brief) -> Report | None:
         return None
     sides = [{"there": side.columns["there"], "year_value": side.columns["tier_value"]} for side in (now, before)]
     return migration(sides[0], sides[1], minimum=brief.terms.minimum)
+
+
+def _without_before(told: Sequence[Report], name: str) -> None:
+    """Leave out the comparison of a figure whose earlier value covers less time than the one of today."""
+    for figure in (f for f in told if f["name"] == name):
+        for levels in figure["cells"].values():
+            for cell in levels.values():
+                for key in ("previous", "change", "change_low", "change_high", "beyond_noise"):
+                    cell.pop(key, None)
+        figure["grade"] = grade(figure["cells"]["all"]["all"], better=figure["better"], band=figure["band"])
 
 
 def _value_from_last(told: Sequence[Report], last: Report | None) -> None:

@@ -62,8 +62,8 @@ def _counts(
     return {key: int(rows.sum()) for key, rows in zip(COUNTS, counts, strict=True)}
 
 
-def sum_counts(parts: list[Counts]) -> list[dict[str, Any]]:
-    """Return the counts of all buckets, one entry a source, with the share whose customer is known."""
+def sum_counts(parts: list[Counts], *, has_customers: bool) -> list[dict[str, Any]]:
+    """Return the counts of all buckets by source; with a customers table, the share of rows whose customer it knows."""
     total: Counts = {}
     for part in parts:
         for name, counts in part.items():
@@ -74,7 +74,7 @@ def sum_counts(parts: list[Counts]) -> list[dict[str, Any]]:
         {
             "source": name,
             **counts,
-            "match_rate": counts["matched"] / counts["in_period"] if counts["in_period"] else None,
+            "match_rate": counts["matched"] / counts["in_period"] if has_customers and counts["in_period"] else None,
         }
         for name, counts in total.items()
     ]
