@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from churnml.errors import DataError, EnvironmentFault
+from churnml.private_folders import refuse_shared
 from churnml.storage import digest_bytes, digest_fault, new_file
 
 __all__ = [
@@ -62,6 +63,7 @@ def write_parquet(
     options = PARQUET_OPTIONS | {"row_group_size": row_group_size}
     if coded is not None:
         options |= _CODED_OPTIONS | {"use_dictionary": list(coded) or False}
+    refuse_shared(final.parent)
     with new_file(final, needs=table.nbytes) as temp:
         pq.write_table(table, temp, **options)
 
@@ -79,6 +81,7 @@ def write_parquet_parts(parts: Iterable[pa.Table], final: Path) -> int:
     Made for wide tables of numbers: text is coded, and no extremes are kept of any column.
     """
     n_rows, sink = 0, None
+    refuse_shared(final.parent)
     with new_file(final) as temp:
         try:
             for part in parts:
@@ -100,6 +103,7 @@ def write_parquet_groups(parts: Iterable[pa.Table], final: Path, *, rows: int) -
     The bytes are those of :func:`write_parquet` for all of them together.
     """
     n_rows, held, sink = 0, [], None
+    refuse_shared(final.parent)
     with new_file(final) as temp:
         try:
             for part in parts:

@@ -14,6 +14,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from churnml.errors import ConfigError, DataError, EnvironmentFault
+from churnml.private_folders import make_private, refuse_shared
 from churnml.temporary import exchange, final_name, held, remove, size_of, sweep_beside, temp_name
 
 __all__ = [
@@ -168,7 +169,7 @@ def _beside(final: Path, *, needs: int = 0) -> Iterator[Path]:
     temp = temp_name(final)
     try:
         with as_fault(final, temp=temp, needs=needs):
-            final.parent.mkdir(parents=True, exist_ok=True)
+            make_private(final.parent)
             sweep_beside(final)
             yield temp
             _sync(final.parent)
@@ -205,8 +206,9 @@ def new_file(final: Path, *, needs: int = 0) -> Iterator[Path]:
 def new_folder(final: Path) -> Iterator[Path]:
     """Yield a private temporary folder; on success it takes the place of ``final``, on failure it is removed.
 
-    Raises as :func:`new_file`.
+    Raises as :func:`new_file`, and as :func:`churnml.private_folders.refuse_shared`.
     """
+    refuse_shared(final.parent)
     with _beside(final) as temp:
         temp.mkdir(mode=0o700)
         with held(os.open(temp, os.O_RDONLY)):
@@ -231,7 +233,8 @@ def private_folder(parent: Path, name: str) -> Iterator[Path]:
     """
     temp = temp_name(parent / name)
     with as_fault(parent):
-        parent.mkdir(parents=True, exist_ok=True)
+        make_private(parent)
+        refuse_shared(parent)
         sweep_beside(parent / name)
         temp.mkdir(mode=0o700)
     try:

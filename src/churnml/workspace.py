@@ -12,6 +12,7 @@ from pathlib import Path
 import yaml
 
 from churnml.errors import ConfigError, DataError, did_you_mean
+from churnml.private_folders import make_private
 from churnml.storage import as_fault, read_json
 
 __all__ = [
@@ -160,7 +161,7 @@ def make_workspace(example: Path, data: Path, workspace: Path, *, project: Path)
     _refuse_foreign(workspace, project)
     with as_fault(workspace):
         raw = workspace / "data" / "raw"
-        raw.mkdir(parents=True, exist_ok=True)
+        make_private(raw)
         for path in files:
             if path.resolve() != (raw / path.name).resolve():
                 shutil.copyfile(path, raw / path.name)

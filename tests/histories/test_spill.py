@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pytest
+from cryptography.exceptions import InvalidTag
 
 from churnml.histories import prepare as preparing
 from churnml.histories.contract import TableContract
@@ -19,6 +20,7 @@ def batch(numbers: range) -> pa.RecordBatch:
 
 
 def filled(folder: Path, *, limit_bytes: int, n_buckets: int = 3) -> BucketSpill:
+    folder.mkdir(exist_ok=True)
     spill = BucketSpill(folder, n_buckets=n_buckets, limit_bytes=limit_bytes)
     for start in (0, 10, 20):
         rows = batch(range(start, start + 10))
@@ -42,6 +44,19 @@ def test_rows_beyond_the_limit_lie_in_private_files_until_taken(tmp_path: Path) 
     for bucket in range(3):
         spill.take(bucket)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_rows_in_files_can_be_read_by_nobody_else(tmp_path: Path) -> None:
+    spill, other = filled(tmp_path / "a", limit_bytes=0), filled(tmp_path / "b", limit_bytes=0)
+    data = [path.read_bytes() for path in sorted(tmp_path.glob("*/*.arrow"))]
+    assert not any(b"row" in each for each in data)
+    assert data[0] != data[2]
+    (tmp_path / "b" / "0000.arrow").write_bytes(data[0])
+    with pytest.raises(InvalidTag):
+        other.take(0)
+    assert spill.take(0).num_rows == 15
+    for each in (spill, other):
+        each.close()
 
 
 def test_rows_within_the_limit_stay_in_memory(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from churnml.config import Params, load_params, resolved
 from churnml.workspace import TARGETS
 
 SOURCE = PROJECT / "src" / "churnml"
-SHARED = {"__init__", "errors", "storage", "temporary", "dated", "parquet", "timeline", "families"}
+SHARED = {"__init__", "errors", "storage", "private_folders", "temporary", "dated", "parquet", "timeline", "families"}
 SHARED |= {"config", "stage", "memory", "progress"}
 """Under everything, or made of names only: a change of their meaning comes with a change of who uses it."""
 

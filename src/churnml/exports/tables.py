@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 
 from churnml.errors import PrivacyError
 from churnml.exports.formulas import neutralise
+from churnml.private_folders import refuse_shared
 from churnml.storage import new_file
 
 __all__ = ["write_csv"]
@@ -58,6 +59,7 @@ def write_csv(
     for name in table.column_names:
         _check_finite(table[name], name)
     head = pa.RecordBatch.from_arrays([pa.array([name]) for name in names], names=table.column_names)
+    refuse_shared(path.parent)
     with new_file(path) as temp, temp.open("wb") as stream:
         stream.write(_BOM if bom else b"")
         for batch in (head, *table.to_batches(max_chunksize=_BATCH_ROWS)):

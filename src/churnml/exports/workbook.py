@@ -22,6 +22,7 @@ from xlsxwriter.worksheet import Worksheet
 
 from churnml.errors import PrivacyError
 from churnml.exports.long_texts import MAX_TEXT, too_long
+from churnml.private_folders import refuse_shared
 from churnml.storage import new_file, private_folder
 
 __all__ = ["MAX_ROWS", "MAX_TEXT", "Explanation", "Sheet", "SheetColumn", "write_workbook"]
@@ -135,6 +136,7 @@ def write_workbook(path: Path, sheets: Sequence[Sheet], *, explanation: Explanat
     """
     for sheet in sheets:
         _check(sheet)
+    refuse_shared(path.parent)
     with new_file(path) as temp, private_folder(path.parent, f"{path.name}.parts") as parts, _as_os_error():
         options = {
             "constant_memory": True,

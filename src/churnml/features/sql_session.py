@@ -23,7 +23,8 @@ _AT_OPENING: Mapping[str, str | bool | int] = {
     "python_scan_all_frames": False,
     "preserve_insertion_order": True,
     "memory_limit": "512MB",
-    "temp_directory": "",
+    "temp_directory": "",  # nothing is ever spilled; were it, it would be encrypted
+    "temp_file_encryption": True,
     "threads": 1,
 }
 _THEN = ("SET TimeZone = 'UTC'", "SET lock_configuration = true")

@@ -11,7 +11,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from churnml.histories.spill import BucketSpill
+from churnml.histories.spill import BucketSpill, as_stream
 
 __all__ = ["KeptRows"]
 
@@ -109,11 +109,7 @@ class KeptRows(BucketSpill):
             self._file = -1
 
     def _store(self, bucket: int, batches: list[pa.RecordBatch]) -> None:
-        with pa.BufferOutputStream() as sink:
-            with pa.ipc.new_stream(sink, batches[0].schema) as stream:
-                for batch in batches:
-                    stream.write_batch(batch)
-            data = memoryview(sink.getvalue())
+        data = as_stream(batches)
         self._hash.update(data)
         begin = self._end
         while data:

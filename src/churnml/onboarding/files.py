@@ -9,6 +9,7 @@ from pathlib import Path
 
 from churnml.errors import ConfigError, DataError
 from churnml.histories.contract import is_table_file
+from churnml.private_folders import make_private
 from churnml.storage import as_fault, digest_file, new_file
 
 __all__ = ["bring", "expand"]
@@ -74,7 +75,7 @@ def bring(paths: Sequence[Path], folder: Path, *, replace: bool = False) -> list
     """
     names: list[str] = []
     with as_fault(folder):
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_private(folder)
     for path in paths:
         suffix = path.suffix.lower()
         name = path.stem + _RENAMED[suffix] if suffix in _RENAMED else path.name
