@@ -16,11 +16,11 @@ import yaml
 from crm_rows import crm_rows, export
 from small_company import PROJECT, small_params, write_params
 
-from churnml import __version__, cli, tracking, workspace
+from churnml import __version__, cli, tracking
 from churnml.commands import running
 from churnml.errors import ConfigError, DataError, EnvironmentFault
 from churnml.stage import ERROR_FILE
-from churnml.workspace import make_workspace, require_folder, run_pipeline
+from churnml.workspace import make_workspace, require_folder
 
 CHURNML = [sys.executable, "-c", "from churnml.cli import main; main()"]
 
@@ -55,6 +55,27 @@ def test_an_export_needs_a_known_target_and_a_stored_list(tmp_path: Path) -> Non
     write_params(tmp_path, small_params())
     for words, code in ((["zohoo"], 2), (["hubspot", "--list", "../x"], 2), (["hubspot"], 3)):
         assert churnml("export", "--target", *words, folder=tmp_path) == code
+
+
+def test_the_store_is_verified_on_demand(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert churnml("verify", "--store", folder=tmp_path) == 0
+    assert capsys.readouterr().out.startswith("Everything is what was written.\nreports/verify_store.json")
+    (tmp_path / "dvc.lock").write_text("{")
+    assert churnml("verify", "--store", folder=tmp_path) == 3
+    assert "dvc.lock cannot be read: git checkout -- dvc.lock" in capsys.readouterr().out
+
+
+def test_what_killed_runs_left_is_released(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / ".x.0123456789abcdef.tmp").mkdir()
+    for line in ("removed .x.0123456789abcdef.tmp", "Nothing was left behind."):
+        assert churnml("unlock", folder=tmp_path) == 0
+        assert capsys.readouterr().out == f"{line}\n"
+
+
+def test_nothing_damaged_is_pushed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "dvc.lock").write_text("{")
+    assert churnml("push", "--remote", "r", folder=tmp_path) == 3
+    assert "dvc.lock cannot be read; nothing was uploaded" in capsys.readouterr().err
 
 
 def test_version_is_printed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -106,24 +127,6 @@ def test_run_of_an_unknown_stage_is_refused(tmp_path: Path, capsys: pytest.Captu
     write_params(tmp_path)
     assert churnml("run", "scores", folder=tmp_path) == 2
     assert "dvc.yaml: scores: no such stage. Did you mean score?" in capsys.readouterr().err
-
-
-@pytest.mark.parametrize(
-    ("ended", "facts", "code"),
-    [(0, None, 0), (255, None, 1), (255, {"exit_code": 3}, 3), (-15, None, 143), (-2, None, 130), (-9, None, 1)],
-)
-def test_run_ends_with_the_code_of_the_stage_that_failed(
-    ended: int, facts: dict[str, int] | None, code: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def dvc(command: list[str], **_: object) -> subprocess.CompletedProcess[str]:
-        if facts is not None and "repro" in command:
-            (tmp_path / "error.json").write_text(json.dumps(facts))
-        return subprocess.CompletedProcess(command, ended)
-
-    monkeypatch.setattr(workspace.subprocess, "run", dvc)
-    shutil.copyfile(PROJECT / "dvc.yaml", tmp_path / "dvc.yaml")
-    (tmp_path / "error.json").write_text(json.dumps({"exit_code": 6}))
-    assert run_pipeline(tmp_path, error_file=Path("error.json")) == code
 
 
 def test_simulate_writes_histories_and_truth_apart(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from churnml.commands import customers, data, lists, models, monitoring, privacy, reports, running
+from churnml.commands import care, customers, data, lists, models, monitoring, privacy, reports, running
 from churnml.stage import end_on_sigterm
 
 __all__ = ["main"]
@@ -26,6 +26,8 @@ for command in (
     running.simulate,
     running.doctor,
     data.verify,
+    care.unlock,
+    care.push,
     models.score,
     monitoring.monitor,
     models.compare,

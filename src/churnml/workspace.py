@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import subprocess
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 import yaml
 
+from churnml.dvc_run import bring_up_to_date
 from churnml.errors import ConfigError, DataError, did_you_mean
 from churnml.private_folders import make_private
-from churnml.storage import as_fault, read_json
+from churnml.storage import as_fault
 
 __all__ = [
     "TARGETS",
@@ -31,15 +29,6 @@ TARGETS = ("evaluate", "causes", "campaign", "relationship", "monitor")
 OWN_FEATURES = "features"
 """Folder of an example with the files of its own features."""
 
-_QUIET = {
-    "DVC_NO_ANALYTICS": "true",
-    "MLFLOW_DISABLE_TELEMETRY": "true",
-    "DO_NOT_TRACK": "true",
-    # With both cores busy, waiting OpenMP threads that spin slow LightGBM down several times.
-    "OMP_WAIT_POLICY": "passive",
-}
-_PRIVATE = 0o077
-"""What a run makes tells of customers: DVC, which copies it to its cache and back, gives it to the owner alone."""
 _CARRIED = "project"
 """Folder of the installed package with the files of the pipeline."""
 _PARTS = ("dvc.yaml", "pipelines", "src")
@@ -98,21 +87,15 @@ def run_pipeline(root: Path, *, targets: Sequence[str] = TARGETS, error_file: Pa
     ------
     ConfigError
         If the folder holds no pipeline, or the pipeline no such stage.
+    DataError
+        If an object that DVC might use is damaged; it has been set aside.
+    EnvironmentFault
+        If another run of the project is at work, or a stage was killed.
     """
     if not (root / "dvc.yaml").exists():
         raise ConfigError("no pipeline in this folder", rule="config.no_pipeline", file="dvc.yaml")
-    environment = {**os.environ, **_QUIET, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
-    dvc = [sys.executable, "-m", "churnml.dvc_with_dates"]
-    if not (root / ".dvc").exists():
-        subprocess.run([*dvc, "init", "--no-scm", "--quiet"], cwd=root, env=environment, check=True, umask=_PRIVATE)
     _check_targets(root, targets)
-    (root / error_file).unlink(missing_ok=True)
-    done = subprocess.run([*dvc, "repro", *targets], cwd=root, env=environment, check=False, umask=_PRIVATE)
-    if done.returncode and (root / error_file).exists():
-        return int(read_json(root / error_file)["exit_code"])
-    # A process ended by a signal has the negative number of that signal as its code.
-    code = 128 - done.returncode if done.returncode < 0 else done.returncode
-    return code if code in {0, 130, 143} else 1
+    return bring_up_to_date(root, targets, error_file=error_file)
 
 
 def _check_targets(root: Path, targets: Sequence[str]) -> None:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import fcntl
-import hashlib
 import json
 import os
 import shutil
 import sqlite3
+import subprocess
 from contextlib import closing
 from pathlib import Path
 
@@ -16,10 +16,11 @@ import pytest
 from churnml.doctor import environment
 from churnml.doctor.environment import look_at_disk, look_at_machine, look_at_packages
 from churnml.doctor.findings import Ailment, exit_code_of, lines_of, plain
-from churnml.doctor.integrity import look_at_cache, look_at_lists, look_at_models, look_at_prepared, stale_stages
-from churnml.doctor.locks import look_at_locks, look_for_leftovers
+from churnml.doctor.integrity import look_at_lists, look_at_models, look_at_prepared, stale_stages
+from churnml.doctor.locks import living, look_at_locks, look_for_leftovers, release_stale
 from churnml.doctor.permissions import look_at_permissions
 from churnml.doctor.records import look_at_records, newest_schema
+from churnml.dvc_run import clean_up
 from churnml.storage import digest_bytes, write_json
 
 
@@ -73,12 +74,37 @@ def test_a_lock_that_is_held_is_told_and_a_free_one_is_not(tmp_path: Path) -> No
         assert rules(look_at_locks(tmp_path)) == ["doctor.lock"]
 
 
-@pytest.mark.parametrize(("pid", "expected"), [(2**22 + 1, ["doctor.rwlock"]), (os.getpid(), [])])
-def test_locks_of_processes_that_are_gone_are_told(pid: int, expected: list[str], tmp_path: Path) -> None:
+GONE = json.dumps({"read": {"/data": [{"pid": 2**22 + 1, "cmd": "dvc repro"}]}})
+OURS = json.dumps({"write": {"/data": {"pid": os.getpid(), "cmd": "dvc repro"}}})
+
+
+@pytest.mark.parametrize(("text", "is_stale"), [(GONE, True), ("{", True), (OURS, False), ("{}", False), ("", False)])
+def test_locks_of_processes_that_are_gone_are_told_and_released(text: str, is_stale: bool, tmp_path: Path) -> None:
     table = tmp_path / ".dvc" / "tmp" / "rwlock"
     table.parent.mkdir(parents=True)
-    table.write_text(json.dumps({"data": {"read": [{"pid": pid, "cmd": "dvc repro"}]}}))
-    assert rules(look_at_locks(tmp_path)) == expected
+    table.write_text(text)
+    assert rules(look_at_locks(tmp_path)) == ["doctor.rwlock"] * is_stale
+    assert living(tmp_path) == ([os.getpid()] if text == OURS else [])
+    assert release_stale(tmp_path) == [".dvc/tmp/rwlock"] * is_stale
+    assert table.exists() != is_stale
+
+
+def test_locks_are_left_alone_while_dvc_is_at_work(tmp_path: Path) -> None:
+    folder = tmp_path / ".dvc" / "tmp"
+    folder.mkdir(parents=True)
+    (folder / "rwlock").write_text(GONE)
+    with (folder / "lock").open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        assert release_stale(tmp_path) == []
+
+
+def test_a_process_that_ended_and_was_not_waited_for_holds_no_lock(tmp_path: Path) -> None:
+    table = tmp_path / ".dvc" / "tmp" / "rwlock"
+    table.parent.mkdir(parents=True)
+    with subprocess.Popen(["true"]) as process:
+        os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+        table.write_text(json.dumps({"read": {"/data": [{"pid": process.pid, "cmd": "dvc repro"}]}}))
+        assert release_stale(tmp_path) == [".dvc/tmp/rwlock"]
 
 
 def test_what_killed_runs_left_is_counted_and_nothing_else(tmp_path: Path) -> None:
@@ -96,9 +122,8 @@ def test_the_command_against_leftovers_removes_them_alone(tmp_path: Path) -> Non
     (tmp_path / "data" / ".a.0123456789abcdef.tmp").mkdir()
     (tmp_path / "data" / "kept.tmp").write_bytes(b"")
     (found,) = look_for_leftovers(tmp_path)
-    import subprocess
-
-    subprocess.run(found.command, shell=True, cwd=tmp_path, check=True)  # noqa: S602 - the command itself is tested
+    assert found.command == "churnml unlock"
+    assert clean_up(tmp_path) == ["data/.a.0123456789abcdef.tmp"]
     assert [path.name for path in (tmp_path / "data").iterdir()] == ["kept.tmp"]
 
 
@@ -155,18 +180,6 @@ def test_a_changed_list_is_found(golden: Path, tmp_path: Path) -> None:
     changed = next((tmp_path / "lists").glob("*/contact.csv"))
     changed.write_text("")
     assert rules(look_at_lists(tmp_path / "lists")) == ["doctor.list"]
-
-
-def test_fl_19_an_object_of_the_cache_that_was_changed_is_found(tmp_path: Path) -> None:
-    digest = hashlib.md5(b"right", usedforsecurity=False).hexdigest()
-    path = tmp_path / ".dvc" / "cache" / "files" / "md5" / digest[:2] / digest[2:]
-    path.parent.mkdir(parents=True)
-    path.write_bytes(b"right")
-    assert list(look_at_cache(tmp_path)) == []
-    path.write_bytes(b"wrong")
-    path.chmod(0o444)
-    (found,) = look_at_cache(tmp_path)
-    assert (found.rule, found.exit_code) == ("doctor.cache", 3)
 
 
 def test_stages_that_always_run_are_not_out_of_date() -> None:

@@ -96,9 +96,20 @@ def verify(
     sample: Annotated[int | None, typer.Option(help="Customers to disturb; default: verify.customers.")] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of the sample; default: verify.seed.")] = None,
     quick: Annotated[bool, typer.Option("--quick", help="Fewer dates and repetitions.")] = False,
+    store: Annotated[bool, typer.Option("--store", help="Hash again everything that is stored instead.")] = False,
     params: Annotated[Path, typer.Option(help="Parameter file.")] = PARAMS,
 ) -> None:
     """Try to make the future show through the features; exit code 4 with the column or the dates where it does."""
+
+    def check_store() -> int:
+        from churnml.doctor.findings import exit_code_of, lines_of
+        from churnml.flow.stored import REPORT, verify_store
+
+        found = verify_store(params.resolve().parent)
+        for line in lines_of(found) or ["Everything is what was written."]:
+            say(line)
+        say(f"{REPORT.as_posix()} says the same for programs.")
+        return exit_code_of(found)
 
     def work() -> int:
         from churnml.config import load_params
@@ -115,4 +126,4 @@ def verify(
         say(f"Nothing leaks; {report['n_warnings']} warnings. reports/verify.html says what was tried.")
         return 0
 
-    leave(work)
+    leave(check_store if store else work)

@@ -1,8 +1,7 @@
-"""Whether files of our own are what was written: by the digests in manifests, and in the names of DVC's objects."""
+"""Whether files of our own are what was written: by the digests in manifests."""
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +12,7 @@ from churnml.errors import DataError
 from churnml.histories.store import CONTACTS
 from churnml.storage import digest_file, read_json, read_sealed_json
 
-__all__ = ["look_at_cache", "look_at_lists", "look_at_models", "look_at_prepared"]
+__all__ = ["look_at_lists", "look_at_models", "look_at_prepared"]
 
 
 def look_at_prepared(folder: Path) -> Iterator[Ailment]:
@@ -65,23 +64,6 @@ def look_at_lists(folder: Path) -> Iterator[Ailment]:
         if changed:
             what = f"{len(changed):,} files of the list {manifest.parent.name} are not what was written"
             yield Ailment("doctor.list", what, command, DATA)
-
-
-def look_at_cache(root: Path) -> Iterator[Ailment]:
-    """Yield how many objects of DVC's cache do not have the digest they are named by; reads every object.
-
-    DVC itself trusts an object that is write-protected.
-    """
-    cache = root / ".dvc" / "cache" / "files" / "md5"
-    wrong = []
-    for path in sorted(cache.glob("??/*")) if cache.is_dir() else []:
-        with path.open("rb") as stream:
-            digest = hashlib.file_digest(stream, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
-        if digest != (path.parent.name + path.name).removesuffix(".dir"):
-            wrong.append(path.relative_to(root).as_posix())
-    if wrong:
-        what = f"{len(wrong):,} objects of DVC's cache are not what their names say"
-        yield Ailment("doctor.cache", what, f"rm -f {' '.join(wrong[:20])} && churnml run", DATA)
 
 
 def stale_stages(status: str) -> list[str]:

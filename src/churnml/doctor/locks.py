@@ -10,42 +10,67 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from churnml.doctor.findings import NOTE, Ailment
+from churnml.processes import RUN_LOCK, holders, is_alive
 
-__all__ = ["is_running", "look_at_locks", "look_for_leftovers"]
+__all__ = ["PLACES", "at_work", "living", "look_at_locks", "look_for_leftovers", "release_stale"]
 
 _TEMP = re.compile(r"\.+.+\.[0-9a-f]{16}\.tmp|\.(check|init|score|prepare)-.*")
-_SWEEP = (
-    r"find . -path ./.dvc -prune -o -regextype posix-extended "
-    r"-regex '.*/(\.+[^/]+\.[0-9a-f]{16}\.tmp|\.(check|init|score|prepare)-[^/]*)' -prune -exec rm -rf {} +"
-)
-_PLACES = ("data", "models", "reports", ".churnml", ".")
+_DVC_LOCK, _TABLE = ".dvc/tmp/lock", ".dvc/tmp/rwlock"
+PLACES = ("data", "models", "reports", ".churnml")
+"""Folders of a project in which there may be temporary files of ours, besides the project's own."""
 
 
 def look_at_locks(root: Path) -> Iterator[Ailment]:
     """Yield which locks of DVC and of the tracking store are held, and which belong to nobody."""
-    for name, whose in ((".dvc/tmp/lock", "DVC"), ("mlartifacts/.lock", "the tracking store")):
+    for name, whose in (
+        (_DVC_LOCK, "DVC"),
+        ("mlartifacts/.lock", "the tracking store"),
+        (RUN_LOCK.as_posix(), "a run"),
+    ):
         if _is_held(root / name):
             yield Ailment(
                 "doctor.lock", f"{whose} is at work, or a process that is not gone holds its lock", f"fuser -v {name}"
             )
-    table = root / ".dvc" / "tmp" / "rwlock"
+    if (why := _stale_table(root)) is not None:
+        yield Ailment("doctor.rwlock", f"DVC's table of locks {why}", "churnml unlock")
+
+
+def _stale_table(root: Path) -> str | None:
+    """Return why DVC's table of locks is nobody's any more, None where it is in use or empty."""
+    table = root / _TABLE
     try:
         entries = json.loads(table.read_text() or "{}") if table.is_file() else {}
     except ValueError:
-        yield Ailment("doctor.rwlock", "DVC's table of locks cannot be read", "rm .dvc/tmp/rwlock")
-        return
+        return "cannot be read"
     pids = set(_pids(entries))
-    if pids and not any(map(_is_alive, pids)):
-        yield Ailment("doctor.rwlock", "DVC's table of locks names processes that are gone", "rm .dvc/tmp/rwlock")
+    return "names processes that are gone" if pids and not any(is_alive(pid) for pid in pids) else None
 
 
-def is_running(root: Path) -> bool:
-    """Return whether a process that is alive runs a stage, by DVC's table of locks."""
+def living(root: Path) -> list[int]:
+    """Return the processes in DVC's table of locks that are at work."""
     try:
-        entries = json.loads((root / ".dvc" / "tmp" / "rwlock").read_text() or "{}")
+        entries = json.loads((root / _TABLE).read_text() or "{}")
     except (OSError, ValueError):
-        return False
-    return any(map(_is_alive, _pids(entries)))
+        return []
+    return sorted({pid for pid in _pids(entries) if is_alive(pid)})
+
+
+def at_work(root: Path) -> list[int]:
+    """Return the processes that hold a lock of DVC, its table's or its own."""
+    lock = root / _DVC_LOCK
+    return living(root) or (holders(lock) if _is_held(lock) else [])
+
+
+def release_stale(root: Path) -> list[str]:
+    """Remove DVC's table of locks where it is nobody's; returns what was removed.
+
+    DVC counts a process that ended as alive until its parent has waited for it, which in a bare container nobody does;
+    and it gives up at a table that a kill left half written. While DVC itself is at work, nothing is touched.
+    """
+    if _is_held(root / _DVC_LOCK) or _stale_table(root) is None:
+        return []
+    (root / _TABLE).unlink(missing_ok=True)
+    return [_TABLE]
 
 
 def _is_held(path: Path) -> bool:
@@ -74,18 +99,10 @@ def _pids(entries: object) -> Iterator[int]:
             yield from _pids(value)
 
 
-def _is_alive(pid: int) -> bool:
-    """Return whether a process is there; one that ended and was not waited for is not."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
-
-
 def look_for_leftovers(root: Path) -> Iterator[Ailment]:
     """Yield temporary files and folders of runs that were killed; names alone, by the writer's own pattern."""
     found: list[Path] = []
-    for place in _PLACES:
+    for place in (*PLACES, "."):
         folder = root / place
         if not folder.is_dir():
             continue
@@ -94,4 +111,4 @@ def look_for_leftovers(root: Path) -> Iterator[Ailment]:
     if found:
         where = sorted({path.parent.relative_to(root).as_posix() for path in found})[0]
         what = f"{len(found):,} temporary files or folders of killed runs, the first in {where}"
-        yield Ailment("doctor.leftovers", what, _SWEEP, NOTE)
+        yield Ailment("doctor.leftovers", what, "churnml unlock", NOTE)

@@ -11,8 +11,9 @@ from pathlib import Path
 from churnml.config import load_params
 from churnml.doctor.environment import look_at_disk, look_at_machine, look_at_packages
 from churnml.doctor.findings import NOTE, Ailment
-from churnml.doctor.integrity import look_at_cache, look_at_lists, look_at_models, look_at_prepared, stale_stages
+from churnml.doctor.integrity import look_at_lists, look_at_models, look_at_prepared, stale_stages
 from churnml.doctor.locks import look_at_locks, look_for_leftovers
+from churnml.doctor.objects import look_at_cache
 from churnml.doctor.permissions import look_at_permissions
 from churnml.doctor.records import look_at_records
 from churnml.errors import ConfigError

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from churnml.doctor.locks import is_running
+from churnml.doctor.locks import living
 from churnml.errors import EnvironmentFault
 
 __all__ = ["alone"]
@@ -29,7 +29,7 @@ def alone(root: Path) -> Iterator[None]:
         stack.enter_context(_held(root / _OWN, "somebody else is being forgotten here"))
         if (root / ".dvc").is_dir():
             stack.enter_context(_held(root / _DVC, "the pipeline is at work"))
-            if is_running(root):
+            if living(root):
                 raise _busy("the pipeline is at work", _DVC)
         yield
 
