@@ -68,6 +68,7 @@ def subject_of(params: Params, history: History, *, end: int) -> Subject:
         settle_us=settle,
         value_table="" if clv is None else clv.table,
         is_count=clv is not None and clv.measure == "count",
+        label_values=params.churn.label_values,
     )
 
 

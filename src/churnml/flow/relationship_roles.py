@@ -48,7 +48,9 @@ def relationship_roles(params: Params, history: History, *, at: int) -> Roles:
     tickets = _tickets(block, history)
     if tickets is None and guess:
         tickets = likely_tickets(tables, sla_hours=block.sla_hours)
-    purchases = purchases_table(params)
+    # Where neither churn nor value is counted from purchases, they are the events that have amounts.
+    paid = (info.name for info in history.of_kind("events") if info.has_amount)
+    purchases = purchases_table(params) or next(paid, "")
     company = {tickets.answers} if tickets is not None else set()
     people = params.customers_table or ""
     return Roles(

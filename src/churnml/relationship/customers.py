@@ -16,7 +16,7 @@ from churnml.features.standing import tenure_days, year_value
 from churnml.histories.conform import MONEY_UNITS
 from churnml.histories.in_force import has_in_force
 from churnml.histories.store import History
-from churnml.labels.churn import CENSORED, churn_labels
+from churnml.labels.churn import CENSORED, churn_labels, static_labels
 from churnml.relationship.known import BucketAt, rows_known
 from churnml.relationship.period import Period
 from churnml.relationship.roles import Roles, SurveyRole
@@ -48,6 +48,8 @@ class Subject:
         What customers brought is counted from; empty = there is no value.
     is_count : bool
         Whether value is a number of events rather than money.
+    label_values : tuple of str
+        Ready labels that mean churned; empty = yes, true, 1 and the like.
     """
 
     history: History
@@ -57,6 +59,7 @@ class Subject:
     settle_us: int = 0
     value_table: str = ""
     is_count: bool = False
+    label_values: tuple[str, ...] = ()
 
     def churn_date(self, period: Period) -> int:
         """Return when those who may leave are counted: the latest date whose outcome is known by the period's end."""
@@ -148,7 +151,7 @@ def _standing(subject: Subject, bucket: BucketAt, everybody: Int64s, period: Per
 def _churn(subject: Subject, bucket: BucketAt, everybody: Int64s, period: Period) -> Measured:
     """Return who could leave at the churn date and did, with what they had brought in the year before."""
     if subject.churn.kind == "label":
-        return {}
+        return _labelled(subject, bucket)
     dates = np.full(len(everybody), subject.churn_date(period), dtype=np.int64)
     exposed = at_risk(bucket, subject.history, subject.churn, everybody, dates)
     settled = period.end - subject.settle_us
@@ -170,6 +173,16 @@ def _churn(subject: Subject, bucket: BucketAt, everybody: Int64s, period: Period
             bucket, name, so_far & (bucket.known_at(name) <= dates[0]) & bucket.is_activity(name)
         )
     return found
+
+
+def _labelled(subject: Subject, bucket: BucketAt) -> Measured:
+    """Return who has a ready label, and whom it says to have churned."""
+    table = subject.churn.table
+    file, values = subject.history.tables[table].file, subject.label_values
+    ready = static_labels(bucket.table(table)["label"], churned_values=values, file=file, name="label")
+    labels = np.full(len(bucket.customers), CENSORED, dtype=np.int64)
+    labels[bucket.rows_of(bucket.table(table)["customer_id"])] = ready
+    return {"at_risk": (labels != CENSORED).astype(np.int64), "churned": (labels == 1).astype(np.int64)}
 
 
 def _who(bucket: BucketAt, table: str) -> Int64s:

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from churnml.campaign.tiers import value_tiers
-from churnml.timeline import DAY_US, us_to_date
+from churnml.timeline import DAY_US, NEVER, us_to_date
 
 __all__ = ["BUYERS", "MAX_LEVELS", "Way", "buyers", "coded", "cohorts", "tiers"]
 
@@ -65,14 +65,14 @@ def coded(name: str, values: Texts, inside: npt.NDArray[np.bool_], *, order: tup
 
 def cohorts(first_us: Int64s, inside: npt.NDArray[np.bool_], *, end: int, timezone: str) -> Way | None:
     """Return customers by the year they are known since; by its quarter where that is less than three years ago."""
-    begun = first_us[inside]
+    begun = first_us[inside & (first_us != NEVER)]
     by_quarter = len(begun) == 0 or end - int(np.quantile(begun, 0.01)) < _THREE_YEARS_US
     values = np.full(len(first_us), None, dtype=object)
-    days = first_us // DAY_US
-    for day in np.unique(days[inside]).tolist():
+    days, known = first_us // DAY_US, inside & (first_us != NEVER)
+    for day in np.unique(days[known]).tolist():
         date = us_to_date(day * DAY_US, timezone=timezone)
         name = f"{date.year}-Q{(date.month + 2) // 3}" if by_quarter else str(date.year)
-        values[(days == day) & inside] = name
+        values[(days == day) & known] = name
     return coded("cohort", values, inside)
 
 

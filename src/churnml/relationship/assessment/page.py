@@ -27,7 +27,9 @@ from churnml.wording import LANGUAGES, MISSING
 
 __all__ = ["relationship_page"]
 
-_IN_GROUPS = ("churn", "revenue_churn", "csat", "nps", "frequency", "repeat", "sla_breach", "year_value")
+_IN_GROUPS = ("churn", "revenue_churn", "csat", "nps", "frequency", "repeat")
+_VALUES = ("clv", "year_value")
+"""Of the two, what there is is told by group."""
 _IN_CHARTS = (("churn",), ("csat",), ("nps",), ("frequency",), ("year_value",), ("sla_breach",))
 _MOST_BARS = 12
 _TONES = {"A": "good", "B": "", "C": "warning"}
@@ -126,25 +128,29 @@ def _line(
 
 
 def _figures(w: Writer) -> Section:
-    heads = ("figure", "grade", "value", "range", "previous", "change", "change_range", "n")
+    heads = ("figure", "grade", "value", "previous", "change", "n")
     rows = []
     for entry in w.report["figures"]:
         cell, kind = _everybody(entry), entry["kind"]
         if cell.get("hidden"):
-            rows.append([w.name(entry["name"]), "", w.say("withheld"), *[""] * 5])
+            rows.append([w.name(entry["name"]), "", w.say("withheld"), *[""] * 3])
             continue
         before = cell.get("previous") or {}
         star = " *" if cell.get("beyond_noise") else ""
         rows.append([
             w.name(entry["name"]), entry["grade"],
-            w.value(kind, cell["value"]), w.span(kind, cell["low"], cell["high"]),
+            "\n".join([w.value(kind, cell["value"]), w.span(kind, cell["low"], cell["high"])]),
             w.say("withheld") if before.get("hidden") else w.value(kind, before.get("value")),
-            w.change(kind, cell.get("change")) + star,
-            w.span(kind, cell.get("change_low"), cell.get("change_high"), is_change=True),
-            w.number(cell["n"]),
+            "\n".join([
+                w.change(kind, cell.get("change")) + star,
+                w.span(kind, cell.get("change_low"), cell.get("change_high"), is_change=True),
+            ]),
+            w.number(cell["customers" if isinstance(cell["n"], str) else "n"]),
         ])  # fmt: skip
-    table = Table([w.say(f"col.{head}") for head in heads], rows, figures=frozenset(range(2, 8)))
-    return Section(w.say("figures"), [table])
+    table = Table([w.say(f"col.{head}") for head in heads], rows, figures=frozenset(range(2, 6)))
+    return Section(
+        w.say("figures"), [Paragraph(w.say("figures_text", confidence=w.report["confidence"]), "note"), table]
+    )
 
 
 def _explained(w: Writer) -> Section:
@@ -153,8 +159,9 @@ def _explained(w: Writer) -> Section:
 
 
 def _groups(w: Writer) -> list[Section]:
-    told = [f for f in w.report["figures"] if f["name"] in _IN_GROUPS]
-    told.sort(key=lambda f: _IN_GROUPS.index(f["name"]))
+    figures = {f["name"]: f for f in w.report["figures"]}
+    value = [name for name in _VALUES if name in figures][:1]
+    told = [figures[name] for name in (*_IN_GROUPS, *value) if name in figures]
     ways = {way["name"]: way["levels"] for way in w.report["ways"] if way["name"] != "all"} if told else {}
     blocks: list[Block] = [
         Paragraph(w.say("groups_text"), "note"),
@@ -178,7 +185,9 @@ def _in_group(w: Writer, entry: Mapping[str, Any], cell: Mapping[str, Any]) -> s
     if cell.get("value") is None:
         return MISSING
     kind = entry["kind"]
-    lines = [w.value(kind, cell["value"]), w.span(kind, cell["low"], cell["high"]), f"n {w.number(cell['n'])}"]
+    # Sums of money are long: of how many customers says as much.
+    n = w.number(cell["customers" if isinstance(cell["n"], str) else "n"])
+    lines = [w.value(kind, cell["value"]), w.span(kind, cell["low"], cell["high"]), f"n {n}"]
     if "change" in cell:
         lines.append(w.change(kind, cell["change"]) + (" *" if cell["beyond_noise"] else ""))
     return "\n".join(lines)

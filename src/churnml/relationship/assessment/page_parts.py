@@ -121,7 +121,7 @@ def weak_section(w: Writer) -> Section:
         ]
         for row in found["rows"]
     ]
-    table = Table([w.say(head) for head in heads], rows, figures=frozenset({2, 3, 4, 5, 6}))
+    table = Table([w.say(head) for head in heads], rows, figures=frozenset({2, 3, 4, 5, 6}), wide=frozenset({1}))
     return Section(w.say("weak"), [Paragraph(text), table])
 
 
@@ -149,7 +149,7 @@ def drivers_section(w: Writer) -> Section:
     ]
     blocks: list[Block] = [
         Paragraph(w.say("drivers.text", days=w.report["period"]["days"])),
-        Table(titles, rows, figures=frozenset({2, 3, 4, 5, 6, 7})),
+        Table(titles, rows, figures=frozenset({2, 3, 4, 5, 6, 7}), wide=frozenset({1})),
     ]
     return Section(w.say("drivers"), [*blocks, *_before_after(w, study)])
 
@@ -344,6 +344,7 @@ def method_section(w: Writer) -> Section:
         w.say("method.customers", n=report["n_customers"]),
         w.say("method.time"),
         w.say("method.intervals", confidence=report["confidence"], times=N_REPETITIONS),
+        w.say("method.season"),
         w.say("withheld_text", minimum=report["minimum"]),
         w.say("method.id", id=report["id"]),
     ]

@@ -168,8 +168,9 @@ class _Work:
         return self._covers_year(self.brief.period.begin)
 
     def _covers_year(self, end: int) -> bool:
-        name = self.subject.value_table
-        return bool(name) and self.subject.history.tables[name].first_us <= end - _YEAR_US
+        info = self.subject.history.tables.get(self.subject.value_table)
+        # What spells bring is what is paid at the time, whatever was before.
+        return info is not None and (info.kind == "spells" or info.first_us <= end - _YEAR_US)
 
     def _reaches(self, steps: int) -> bool:
         tables = self.subject.history.tables
@@ -303,6 +304,7 @@ def _head(subject: Subject, brief: Brief, now: Side) -> Report:
         "confidence": brief.terms.confidence,
         "fdr": brief.fdr,
         "n_customers": _at_least(int((now.columns["base"] > 0).sum()), brief.terms.minimum),
+        "value_kind": subject.history.tables[subject.value_table].kind if subject.value_table else "",
         "definitions": definitions_of(subject),
         "roles": asdict(subject.roles),
         "targets": {name: list(band) for name, band in brief.targets.items()},

@@ -84,8 +84,12 @@ def _figure_row(w: Writer, entry: Row, way: str, level: str, cell: Row) -> Row:
         return {**row, "beyond": w.say("withheld")}
     before = cell.get("previous") or {}
     names = ("value", "low", "high", "count", "n", "customers", "change", "change_low", "change_high")
-    row |= {name: None if cell.get(name) is None else float(cell[name]) for name in names}
-    row["previous"] = before.get("value")
+    # Shares are told in percent: in one column with other units, a format could not do it.
+    scale = {
+        name: 100.0 if entry["kind"] == "percent" and name not in {"count", "n", "customers"} else 1.0 for name in names
+    }
+    row |= {name: None if cell.get(name) is None else scale[name] * float(cell[name]) for name in names}
+    row["previous"] = None if before.get("value") is None else scale["value"] * before["value"]
     row["previous_n"] = None if before.get("n") is None else float(before["n"])
     row["beyond"] = w.say("withheld") if before.get("hidden") else w.yes(cell.get("beyond_noise"))
     return row

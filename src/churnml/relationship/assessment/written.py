@@ -78,6 +78,9 @@ class Writer:
         if is_change and kind == "percent":
             ends = (_signed(end, figure(abs(100 * end), "rate", self.language)) for end in (low, high))
             return self.say("points_change", value=" \N{EN DASH} ".join(ends))
+        if kind == "money" and not is_change:
+            low_text, high_text = (figure(end, "whole", self.language) for end in (low, high))
+            return f"{low_text} \N{EN DASH} {high_text}"
         write = self.change if is_change else self.value
         return f"{write(kind, low)} \N{EN DASH} {write(kind, high)}"
 
@@ -102,14 +105,20 @@ class Writer:
 
     def name(self, figure_name: str) -> str:
         """Return the name of a figure."""
-        return self.say(f"figure.{figure_name}")
+        return self.say(f"figure.{self._variant(figure_name)}")
+
+    def _variant(self, figure_name: str) -> str:
+        """Return the key of a figure: what was brought in a year, or where value comes from spells, what is paid."""
+        of_fees = self.report["value_kind"] == "spells" and figure_name in {"year_value", "revenue_churn"}
+        return f"{figure_name}_fees" if of_fees else figure_name
 
     def meaning(self, figure_name: str) -> str:
         """Return what a figure counts."""
         known = self.report["definitions"]
         churn_date = self.report["churn_date"]
+        key = "churn_label" if figure_name == "churn" and churn_date is None else self._variant(figure_name)
         return self.say(
-            f"meaning.{figure_name}",
+            f"meaning.{key}",
             churn_date=None if churn_date is None else self.day(churn_date),
             horizon=known["churn_horizon_days"],
             sla=known["sla_hours"],
