@@ -36,6 +36,7 @@ for command in (
     models.sync,
     customers.explain,
     reports.report,
+    reports.impact,
     lists.affected,
     lists.alarm,
     lists.export,

@@ -10,7 +10,7 @@ import typer
 
 from churnml.commands.common import PARAMS, leave, say
 
-__all__ = ["report"]
+__all__ = ["impact", "report"]
 
 
 class Kind(StrEnum):
@@ -44,5 +44,24 @@ def report(
             made = report_on_demand(loaded, root=root, period_end=period_end, out=out)
         say(f"report {made.report_id}: {made.page}")
         return 0
+
+    leave(work)
+
+
+def impact(
+    row: Annotated[int | None, typer.Option(help="Row of the register, from 1; default: every change.")] = None,
+    table: Annotated[str | None, typer.Option(help="Calendar table, where there are several.")] = None,
+    params: Annotated[Path, typer.Option(help="Parameter file.")] = PARAMS,
+) -> None:
+    """Say what company changes did to churn; exit code 4 where the time before or after one does not suffice."""
+
+    def work() -> int:
+        from churnml.config import load_params
+        from churnml.flow.impact_on_demand import impact_lines
+
+        lines, code = impact_lines(load_params(params), root=params.resolve().parent, row=row, table=table)
+        for line in lines:
+            say(line)
+        return code
 
     leave(work)

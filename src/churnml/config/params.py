@@ -27,6 +27,7 @@ from churnml.config.causes import Causes, cause_problems
 from churnml.config.checks import Checks
 from churnml.config.exports import Exports, export_problems
 from churnml.config.fields import Block, plain_path
+from churnml.config.impact import Impact, impact_problems
 from churnml.config.lists import Lists, list_problems
 from churnml.config.monitoring import Monitoring
 from churnml.config.problems import Contradictions, KeyPath, Problem
@@ -73,6 +74,7 @@ class Params(Block):
     lists: Lists = Field(default=Lists(), description="What is listed beside the retention campaign.")
     privacy: Privacy = Field(default=Privacy(), description="How persons who ask for it are forgotten.")
     monitoring: Monitoring = Field(default=Monitoring(), description="When a run says that something needs attention.")
+    impact: Impact = Field(default=Impact(), description="What the company's own changes did.")
     causes: Causes = Field(default=Causes(), description="Why customers were lost, what it cost, what may be lost.")
     relationship: Relationship = Field(default=Relationship(), description="The report on how relationships stand.")
     simulate: Simulate = Field(default=Simulate(), description="The simulated company.")
@@ -105,6 +107,7 @@ class Params(Block):
             *_value_column_problems(self),
             *campaign_problems(self.campaign, self.histories, self.treatments),
             *export_problems(self.exports),
+            *impact_problems(self.impact, self.histories),
             *cause_problems(self.causes, self.histories),
             *list_problems(self.lists, self.histories, campaign=self.campaign.name),
             *relationship_problems(self.relationship, self.histories),
