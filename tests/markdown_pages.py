@@ -17,7 +17,7 @@ from small_company import PROJECT
 from churnml.reference import command_tree
 
 PAGES = [
-    *(PROJECT / name for name in ("README.md", "CHANGELOG.md", "SECURITY.md")),
+    *(PROJECT / name for name in ("README.md", "README.zh-CN.md", "CHANGELOG.md", "SECURITY.md")),
     *sorted((PROJECT / "docs").rglob("*.md")),
     *sorted((PROJECT / "examples").glob("*/README.md")),
 ]
