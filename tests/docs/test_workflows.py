@@ -93,7 +93,7 @@ def test_secrets_are_for_the_main_branch_alone(path: Path) -> None:
 @every
 def test_uploads_are_few_encrypted_and_short(path: Path) -> None:
     allowed = {
-        *("data/scored/nightly.parquet.manifest.json", "scores.tar.gpg"),
+        *("data/scored/nightly.parquet.manifest.json", "reports/monitor.html", "scores.tar.gpg"),
         *("dvc.lock", "reports/metrics.json", "reports/plots"),
     }
     for step in steps(path):
@@ -153,9 +153,12 @@ def test_scores_are_encrypted_or_not_uploaded(tmp_path: Path) -> None:
 def test_the_night_scores_and_ends_with_the_code_of_what_is_wrong(golden: Path, tmp_path: Path) -> None:
     shutil.copytree(golden, tmp_path / "work")
     shutil.copytree(PROJECT / ".ci", tmp_path / "work" / ".ci")
-    script = script_of("score-nightly", "score")
-    given = {"AS_OF": "2024-06-30", "MODEL": "models/churn", "MLFLOW_TRACKING_URI": ""}
+    script = script_of("score-nightly", "score and monitor")
+    said = tmp_path / "said"
+    said.touch()
+    given = {"GITHUB_OUTPUT": str(said), "AS_OF": "2024-06-30", "MODEL": "models/churn", "MLFLOW_TRACKING_URI": ""}
     assert shell(script, tmp_path / "work", **given).returncode == 0
     assert (tmp_path / "work" / "data" / "scored" / "nightly.parquet.manifest.json").is_file()
+    assert re.fullmatch(r"monitor=[035]", said.read_text().strip())
     assert shell(script, tmp_path / "work", **given | {"AS_OF": "2031-01-01"}).returncode in {3, 4, 5}
     assert shell(script, tmp_path / "work", **given | {"MODEL": "models/none"}).returncode == 5
