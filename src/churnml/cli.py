@@ -34,6 +34,7 @@ for command in (
     models.card,
     models.promote,
     models.sync,
+    models.audit,
     customers.explain,
     reports.report,
     reports.impact,

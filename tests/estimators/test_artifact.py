@@ -66,16 +66,18 @@ def test_a_loaded_model_saves_to_the_same_bytes(folder, tmp_path):
         assert (folder / name).read_bytes() == (tmp_path / "again" / name).read_bytes()
 
 
+@pytest.mark.parametrize("n_positions", [100, pytest.param(1000, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("name", ["model.txt", "model.json"])
-def test_every_flipped_bit_is_refused(folder, name, monkeypatch):
+def test_mr_02_one_flipped_bit_is_refused_at_every_position(folder, name, n_positions, monkeypatch):
     monkeypatch.setattr(artifact, "_parsed", lambda text: pytest.fail("parsed before the digest was checked"))
     whole = (folder / name).read_bytes()
-    for place in np.random.default_rng(0).integers(0, 8 * len(whole), 300).tolist():
+    for place in np.random.default_rng(0).integers(0, 8 * len(whole), n_positions).tolist():
         damaged = bytearray(whole)
         damaged[place // 8] ^= 1 << place % 8
         (folder / name).write_bytes(damaged)
-        with pytest.raises(ModelError, match="altered"):
+        with pytest.raises(ModelError, match="altered") as caught:
             load(folder, trusted=True)
+        assert caught.value.exit_code == 5
 
 
 @pytest.mark.parametrize("name", ["model.txt", "model.json"])
@@ -107,6 +109,25 @@ def test_trees_that_kill_their_reader_do_not_kill_this_process(folder):
     _reseal(folder, text[: len(text) // 2])
     with pytest.raises(ModelError, match="could not be read"):
         load(folder)
+
+
+def test_trees_that_ask_for_too_much_memory_are_given_up(folder):
+    text = (folder / "model.txt").read_bytes()
+    _reseal(folder, text.replace(b"max_feature_idx=", b"max_feature_idx=20000000", 1))
+    with pytest.raises(ModelError, match=r"could not be read"):
+        load(folder)
+
+
+def test_the_trial_may_write_no_file_and_take_no_more_than_its_time(folder, monkeypatch, tmp_path):
+    asked = "import resource; print([resource.getrlimit(getattr(resource, f'RLIMIT_{n}'))[0] for n in NAMES])"
+    own = asked.replace("NAMES", "('CPU', 'CORE', 'FSIZE')")
+    monkeypatch.setattr(artifact, "_TRIAL", artifact._TRIAL.partition("import lightgbm")[0] + own + "; sys.exit(1)")
+    said = []
+    run = subprocess.run
+    monkeypatch.setattr(artifact.subprocess, "run", lambda *a, **k: said.append(run(*a, **k)) or said[0])
+    with pytest.raises(ModelError, match="could not be read"):
+        load(folder, timeout_seconds=7)
+    assert said[0].stdout == b"[7, 0, 0]\n"
 
 
 def test_trees_that_hang_their_reader_are_given_up(folder, monkeypatch):

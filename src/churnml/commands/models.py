@@ -1,4 +1,4 @@
-"""Commands on models: card, compare, promote, score, sync."""
+"""Commands on models: audit, card, compare, promote, score, sync."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import typer
 
 from churnml.commands.common import CHAMPION, PARAMS, leave, say
 
-__all__ = ["card", "compare", "promote", "score", "sync"]
+__all__ = ["audit", "card", "compare", "promote", "score", "sync"]
 
 
 def score(
@@ -108,6 +108,20 @@ def card(
 
         page = write_card(Path.cwd(), model, version)
         say(page.relative_to(Path.cwd()).as_posix())
+        return 0
+
+    leave(work)
+
+
+def audit(
+    out: Annotated[Path, typer.Option(help="File to write, .csv or .json.")] = Path("reports/audit.csv"),
+) -> None:
+    """Write the audit log: trainings, promotions and approvals, scores, lists, exports, forgettings, with digests."""
+
+    def work() -> int:
+        from churnml.flow.audit import write_audit
+
+        say(f"{write_audit(Path.cwd(), out):,} entries: {out.as_posix()}")
         return 0
 
     leave(work)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
@@ -23,12 +24,24 @@ __all__ = ["LoadedModel", "load", "save", "text_name"]
 
 TEXT, RECORD = "model.txt", "model.json"
 _TRIAL = """
-import sys
+import resource, sys
+limits = {"AS": int(sys.argv[1]), "CPU": int(sys.argv[2]), "CORE": 0, "FSIZE": 0}
+for name, wanted in limits.items():
+    kind = getattr(resource, f"RLIMIT_{name}")
+    (hard,) = resource.getrlimit(kind)[1:]
+    limit = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    resource.setrlimit(kind, (limit, limit))
 import lightgbm
 booster = lightgbm.Booster(model_str=sys.stdin.buffer.read().decode())
 booster.predict([[0.0] * booster.num_feature(), [float("nan")] * booster.num_feature()], num_threads=1)
 """
-"""A damaged text can kill or hang the process that parses it, or one that walks its trees; so a child goes first."""
+"""A damaged text can kill or hang the process that parses it, or one that walks its trees; so a child goes first.
+
+It may take so much memory and processor time, write no file and leave no image of its memory behind.
+"""
+_TRIAL_BYTES, _TRIAL_BYTES_A_BYTE = 4 << 30, 64
+"""Address space of the child: what importing LightGBM takes, several times, and so much for each byte of the text."""
+_ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 
 
 @dataclass(frozen=True)
@@ -172,9 +185,13 @@ def _read(folder: Path, name: str) -> bytes:
 
 
 def _try_in_child(text: bytes, name: str, *, timeout_seconds: float) -> None:
-    command = [sys.executable, "-I", "-c", _TRIAL]
+    limits = (_TRIAL_BYTES + _TRIAL_BYTES_A_BYTE * len(text), max(1, round(timeout_seconds)))
+    command = [sys.executable, "-I", "-c", _TRIAL, *map(str, limits)]
+    environment = {**os.environ, **_ONE_THREAD}
     try:
-        done = subprocess.run(command, input=text, capture_output=True, timeout=timeout_seconds, check=False)
+        done = subprocess.run(
+            command, input=text, capture_output=True, timeout=timeout_seconds, check=False, env=environment
+        )
     except subprocess.TimeoutExpired as error:
         raise _refusal("the trees could not be read in time", rule="model.trial", file=name) from error
     if done.returncode != 0:
