@@ -68,14 +68,14 @@ def promote(
         raise ConfigError(
             "--force needs a reason", rule="config.force", next_step='Say why, for example --why "prices changed".'
         )
+    old = _champion(root, name)
+    new = _meant(root, name, version, old if approved_by.strip() else None)
     if load_params(params).promotion.require_approval and not approved_by.strip():
         raise ConfigError(
             "promotion.require_approval asks for the name of who approves",
             rule="config.approval",
             next_step="Read the card, then promote with --approved-by NAME.",
         )
-    old = _champion(root, name)
-    new = _meant(root, name, version, old if approved_by.strip() else None)
     refusal = _refusal(params, name, old, new)
     if refusal is not None and not force:
         raise refusal
