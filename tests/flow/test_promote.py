@@ -17,7 +17,6 @@ from churnml.config import load_params
 from churnml.errors import ConfigError, ModelError
 from churnml.evaluation.backtest import Predictions
 from churnml.flow import compare as comparing
-from churnml.flow import promote as promoting
 from churnml.flow.predictions import write_predictions
 from churnml.flow.promote import compared, promote
 from churnml.flow.promotions import PROMOTIONS, promotions, require_approved, require_promoted
@@ -65,8 +64,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def project(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    for module in (comparing, promoting):
-        monkeypatch.setattr(module, "fetched", lambda *_: SimpleNamespace(meta={}, spec=None, model=None))
+    monkeypatch.setattr(comparing, "fetched", lambda *_: SimpleNamespace(meta={}, spec=None, model=None))
     folder = tmp_path / "project"
     shutil.copytree(made, folder)
     return folder
@@ -167,6 +165,16 @@ def test_an_approval_is_kept_with_the_promotion_and_lets_the_model_score(project
     with pytest.raises(ModelError, match="nobody has approved this churn model") as caught:
         require_approved(project, {"churn": "0" * 64})
     assert caught.value.exit_code == 5
+
+
+@pytest.mark.parametrize("force", [False, True])
+def test_fl_15_files_that_are_not_whole_are_never_promoted(project: Path, force: bool) -> None:
+    for path in (project / "mlartifacts").rglob("model.json"):
+        path.write_text("half")
+    with pytest.raises(ModelError, match=r"model\.json: differs from what was registered"):
+        make_champion(project, 2, force=force, why="x")
+    assert tracking.champion_version(project, "churn") == 1
+    assert not (project / PROMOTIONS).exists()
 
 
 def test_the_first_champion_can_be_approved_where_it_stands(project: Path) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 from churnml import tracking
 from churnml.config import Params, load_params
 from churnml.errors import ConfigError, ModelError
-from churnml.flow.compare import ModelName, Side, compare_versions, fetched, side_of, write_comparison
+from churnml.flow.compare import ModelName, Side, compare_versions, side_of, write_comparison
 from churnml.flow.promotions import add_promotion
 from churnml.storage import private_folder
 
@@ -70,7 +70,7 @@ def promote(
         )
     old = _champion(root, name)
     new = _meant(root, name, version, old if approved_by.strip() else None)
-    if load_params(params).promotion.require_approval and not approved_by.strip():
+    if not approved_by.strip() and _asks_for_approval(params):
         raise ConfigError(
             "promotion.require_approval asks for the name of who approves",
             rule="config.approval",
@@ -80,7 +80,7 @@ def promote(
     if refusal is not None and not force:
         raise refusal
     with private_folder(root / "data", "promote") as private:
-        fetched(root, name, new, private / "model")
+        tracking.fetch(root, f"models:/{name}/{new.version}", private / "model")
     line = {
         "at": at,
         "model": name,
@@ -97,6 +97,10 @@ def promote(
     tracking.set_alias(root, name, "champion", new.version)
     add_promotion(root, line)
     return line
+
+
+def _asks_for_approval(params: Path) -> bool:
+    return params.exists() and load_params(params).promotion.require_approval
 
 
 def _meant(root: Path, model: str, version: int | None, to_approve: Side | None) -> Side:
