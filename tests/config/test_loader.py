@@ -1,7 +1,7 @@
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from churnml.config import Params, load_params, resolved, write_resolved
@@ -134,10 +134,12 @@ def test_resolved_is_plain_complete_and_ordered(load_with):
     assert values["clv"] is None
 
 
+@settings(deadline=None)
 @given(
     texts=st.lists(st.text(min_size=1, max_size=20), min_size=1, max_size=5, unique=True),
     cost=st.floats(min_value=0, allow_infinity=False),
 )
+@example(texts=["\ufffe\uffff"], cost=1.0)
 def test_any_text_and_number_survives_the_resolved_file(tmp_path_factory, texts, cost):
     values = MINIMAL | {"campaign": {"consent_values": texts, "cost": cost}}
     try:

@@ -42,6 +42,7 @@ NumberT = TypeVar("NumberT", int, float)
 
 _HOSTILE = re.compile(r"[*?\[\]{}\\:\x00-\x1f\x7f]")
 _CONTROL = frozenset({"Cc", "Zl", "Zp"})
+_NO_CHARACTERS = "\ufffe\uffff"
 
 
 class Block(BaseModel):
@@ -51,8 +52,8 @@ class Block(BaseModel):
 
 
 def printable(text: str) -> str:
-    """Refuse control characters, which could steer a terminal or break a file."""
-    if any(unicodedata.category(character) in _CONTROL for character in text):
+    """Refuse control characters, which could steer a terminal or break a file, and what YAML has no way to hold."""
+    if any(unicodedata.category(character) in _CONTROL or character in _NO_CHARACTERS for character in text):
         raise ConfigError("holds a control character", rule="config.text")
     return text
 
