@@ -6,7 +6,7 @@ import pytest
 from feature_tables import feature_table
 
 from churnml.errors import ModelError
-from churnml.estimators import artifact
+from churnml.estimators import artifact, trial
 from churnml.estimators.artifact import load, save
 from churnml.estimators.churn import ChurnClassifier
 from churnml.estimators.clv import ValueRegressor
@@ -121,20 +121,27 @@ def test_trees_that_ask_for_too_much_memory_are_given_up(folder):
 def test_the_trial_may_write_no_file_and_take_no_more_than_its_time(folder, monkeypatch, tmp_path):
     asked = "import resource; print([resource.getrlimit(getattr(resource, f'RLIMIT_{n}'))[0] for n in NAMES])"
     own = asked.replace("NAMES", "('CPU', 'CORE', 'FSIZE')")
-    monkeypatch.setattr(artifact, "_TRIAL", artifact._TRIAL.partition("import lightgbm")[0] + own + "; sys.exit(1)")
+    monkeypatch.setattr(trial, "_TRIAL", trial._TRIAL.partition("import lightgbm")[0] + own + "; sys.exit(1)")
     said = []
     run = subprocess.run
-    monkeypatch.setattr(artifact.subprocess, "run", lambda *a, **k: said.append(run(*a, **k)) or said[0])
+    monkeypatch.setattr(trial.subprocess, "run", lambda *a, **k: said.append(run(*a, **k)) or said[0])
     with pytest.raises(ModelError, match="could not be read"):
         load(folder, timeout_seconds=7)
     assert said[0].stdout == b"[7, 0, 0]\n"
+
+
+def test_trees_that_run_for_ever_are_given_up(folder, monkeypatch):
+    endless = "print(0, flush=True)\nwhile 1: pass"
+    monkeypatch.setattr(trial, "_TRIAL", trial._TRIAL.partition("import lightgbm")[0] + endless)
+    with pytest.raises(ModelError, match=r"model\.txt: the trees could not be read in time"):
+        load(folder, timeout_seconds=1)
 
 
 def test_trees_that_hang_their_reader_are_given_up(folder, monkeypatch):
     def hang(command, *, timeout, **_):
         raise subprocess.TimeoutExpired(command, timeout)
 
-    monkeypatch.setattr(artifact.subprocess, "run", hang)
+    monkeypatch.setattr(trial.subprocess, "run", hang)
     with pytest.raises(ModelError, match="in time"):
         load(folder)
 

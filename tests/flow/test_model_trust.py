@@ -23,10 +23,10 @@ from churnml.config import load_params
 from churnml.errors import ModelError
 from churnml.estimators.artifact import load
 from churnml.flow import score as scoring
-from churnml.flow.buckets import read_buckets
 from churnml.flow.fresh import open_models
 from churnml.flow.score import Models, score
 from churnml.histories.store import open_history
+from churnml.storage import digest_file
 from churnml.tracking.store import open_store
 
 
@@ -115,7 +115,7 @@ def test_mr_04_a_model_that_runs_code_is_refused_unread(
     make(folder, canary)
     champion_from(project, folder)
     with pytest.raises(ModelError, match=match) as caught:
-        open_models(project, "models:/churn@champion", threads=1, folder=tmp_path / "fetched")
+        open_models(project, "models:/churn@champion", folder=tmp_path / "fetched")
     assert caught.value.exit_code == 5
     assert not canary.path.exists()
 
@@ -148,7 +148,7 @@ def test_mr_04_models_that_mlflow_itself_has_logged_are_refused(project: Path, t
     version = logged.stdout.split()[-1]
     (tmp_path / "executed").unlink(missing_ok=True)  # MLflow tries a function with its example when it logs it
     with pytest.raises(ModelError, match="format not allowed"):
-        open_models(project, f"models:/churn/{version}", threads=1, folder=tmp_path / "fetched")
+        open_models(project, f"models:/churn/{version}", folder=tmp_path / "fetched")
     assert os.environ["MLFLOW_ALLOW_PICKLE_DESERIALIZATION"] == "false"
     assert "MLFLOW_ALLOW_PICKLE_DESERIALIZATION" in mlflow(_LOAD, version, pickles="false").stderr
     assert not (tmp_path / "executed").exists()
@@ -170,25 +170,36 @@ def test_s7_nothing_in_the_tree_loads_a_format_that_runs_code() -> None:
     assert found == []
 
 
-@pytest.fixture(scope="module")
-def scored(golden: Path) -> Callable[[], pa.Table]:
-    """Score the golden project's customers again, as the stage does."""
+@pytest.fixture
+def scored(golden: Path, tmp_path: Path) -> Callable[[], str]:
+    """Score the golden project's customers again, as the stage does; return the digest of what it wrote."""
+    folder, out = tmp_path / "features", tmp_path / "scores.parquet"
+    shutil.copytree(golden / "data" / "features", folder)
     models = Models(*(load(golden / "models" / name, trusted=True) for name in ("churn", "clv")))
     params, history = load_params(golden / "params.yaml"), open_history(golden / "data" / "prepared")
-    return lambda: score(params, history, models, features=golden / "data" / "features", backtest=None)
+
+    def again() -> str:
+        score(params, history, models, out, features=folder, backtest=None)
+        return digest_file(out)
+
+    return again
 
 
 def with_features(monkeypatch: pytest.MonkeyPatch, change: Callable[[pa.Table], pa.Table]) -> None:
-    monkeypatch.setattr(scoring, "read_buckets", lambda *a, **k: change(read_buckets(*a, **k)))
+    batches = scoring._batches
+    monkeypatch.setattr(scoring, "_batches", lambda *args: map(change, batches(*args)))
 
 
-def test_mr_10_the_order_of_features_is_free(scored: Callable[[], pa.Table], monkeypatch: pytest.MonkeyPatch) -> None:
-    straight = scored()
-    shuffled = np.random.default_rng(0).permutation(400)
-    with_features(
-        monkeypatch, lambda table: table.select([table.column_names[i] for i in shuffled if i < table.num_columns])
-    )
-    assert scored().equals(straight)
+def shuffled(table: pa.Table) -> pa.Table:
+    places = np.random.default_rng(0).permutation(table.num_columns)
+    return table.select([table.column_names[place] for place in places])
+
+
+def test_mr_10_the_order_of_features_is_free(
+    golden: Path, scored: Callable[[], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with_features(monkeypatch, shuffled)
+    assert scored() == digest_file(golden / "data" / "scored" / "scores.parquet")
 
 
 def renamed(table: pa.Table) -> pa.Table:
@@ -211,7 +222,7 @@ def as_words(table: pa.Table) -> pa.Table:
     ids=["name", "fewer", "more", "type"],
 )
 def test_mr_10_anything_else_is_refused_with_the_difference(
-    scored: Callable[[], pa.Table],
+    scored: Callable[[], str],
     monkeypatch: pytest.MonkeyPatch,
     change: Callable[[pa.Table], pa.Table],
     match: str,
@@ -238,6 +249,6 @@ def test_mr_02_one_flipped_bit_of_a_registered_model_is_refused(golden: Path, tm
         damaged[place // 8] ^= 1 << place % 8
         path.write_bytes(damaged)
         with pytest.raises(ModelError, match=r"differs from what was registered|format not allowed"):
-            open_models(tmp_path, "models:/churn/1", threads=1, folder=tmp_path / "fetched")
+            open_models(tmp_path, "models:/churn/1", folder=tmp_path / "fetched")
         path.write_bytes(whole)
-    assert open_models(tmp_path, "models:/churn/1", threads=1, folder=tmp_path / "fetched").churn
+    assert open_models(tmp_path, "models:/churn/1", folder=tmp_path / "fetched").churn

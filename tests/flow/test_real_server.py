@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -108,3 +109,20 @@ def test_a_command_that_needs_an_answer_ends_with_7(tmp_path: Path, monkeypatch:
     with pytest.raises(EnvironmentFault, match="MLFLOW_TRACKING_URI") as caught:
         tracking.fetch(tmp_path, "models:/churn@champion", tmp_path / "fetched")
     assert caught.value.exit_code == 7
+
+
+@pytest.mark.parametrize("path", ["../../server.db", "..%2f..%2fserver.db", "%2e%2e/%2e%2e/server.db", "/etc/passwd"])
+def test_s15_the_server_of_the_docs_hands_out_nothing_beside_its_artefacts(address: str, path: str) -> None:
+    host, port = address.removeprefix("http://").split(":")
+    connection = http.client.HTTPConnection(host, int(port), timeout=60)
+    connection.request("GET", f"/api/2.0/mlflow-artifacts/artifacts/{path}")
+    answer = connection.getresponse()
+    assert answer.status >= 400
+    assert b"SQLite format" not in answer.read()
+
+
+def test_s15_the_server_of_the_docs_answers_no_foreign_host(address: str) -> None:
+    host, port = address.removeprefix("http://").split(":")
+    connection = http.client.HTTPConnection(host, int(port), timeout=60)
+    connection.request("GET", "/api/2.0/mlflow/experiments/search?max_results=1", headers={"Host": "evil.example"})
+    assert connection.getresponse().status == 403

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,30 +15,12 @@ from churnml.estimators.churn import ChurnClassifier
 from churnml.estimators.clv import ValueRegressor
 from churnml.estimators.matrix import FeatureSpec
 from churnml.estimators.record import ModelRecord, parse_record
+from churnml.estimators.trial import try_trees
 from churnml.storage import digest_bytes, new_folder
 
 __all__ = ["LoadedModel", "load", "save", "text_name"]
 
 TEXT, RECORD = "model.txt", "model.json"
-_TRIAL = """
-import resource, sys
-limits = {"AS": int(sys.argv[1]), "CPU": int(sys.argv[2]), "CORE": 0, "FSIZE": 0}
-for name, wanted in limits.items():
-    kind = getattr(resource, f"RLIMIT_{name}")
-    (hard,) = resource.getrlimit(kind)[1:]
-    limit = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
-    resource.setrlimit(kind, (limit, limit))
-import lightgbm
-booster = lightgbm.Booster(model_str=sys.stdin.buffer.read().decode())
-booster.predict([[0.0] * booster.num_feature(), [float("nan")] * booster.num_feature()], num_threads=1)
-"""
-"""A damaged text can kill or hang the process that parses it, or one that walks its trees; so a child goes first.
-
-It may take so much memory and processor time, write no file and leave no image of its memory behind.
-"""
-_TRIAL_BYTES, _TRIAL_BYTES_A_BYTE = 4 << 30, 64
-"""Address space of the child: what importing LightGBM takes, several times, and so much for each byte of the text."""
-_ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 
 
 @dataclass(frozen=True)
@@ -133,7 +112,7 @@ def load(
     threads : int
         Threads for prediction.
     timeout_seconds : float
-        Longest trial.
+        Processor time of the trial.
 
     Raises
     ------
@@ -144,10 +123,10 @@ def load(
     if digest is not None and digest_bytes(raw) != digest:
         raise _refusal("not the expected model: digests differ", rule="model.digest", file=RECORD)
     record = parse_record(raw)
-    boosters = {
-        _part_of(name): _booster(folder, name, record, trusted=trusted, timeout_seconds=timeout_seconds)
-        for name in record.texts
-    }
+    texts = {name: _text(folder, name, record) for name in record.texts}
+    if not trusted:
+        try_trees(texts, seconds=timeout_seconds)
+    boosters = {_part_of(name): _booster(text, name, record) for name, text in texts.items()}
     kind = ChurnClassifier if record.kind == "churn" else ValueRegressor
     model: ChurnClassifier | ValueRegressor = kind.from_state(boosters, record.state, threads=threads)
     model.settings_, model.n_rounds_ = dict(record.settings), record.n_rounds
@@ -164,12 +143,14 @@ def _part_of(name: str) -> str:
     return MAIN if name == TEXT else name.removeprefix("model.").removesuffix(".txt")
 
 
-def _booster(folder: Path, name: str, record: ModelRecord, *, trusted: bool, timeout_seconds: float) -> lgb.Booster:
+def _text(folder: Path, name: str, record: ModelRecord) -> bytes:
     text = _read(folder, name)
     if digest_bytes(text) != record.texts[name]:
         raise _refusal("altered since it was written: digests differ", rule="model.digest", file=name)
-    if not trusted:
-        _try_in_child(text, name, timeout_seconds=timeout_seconds)
+    return text
+
+
+def _booster(text: bytes, name: str, record: ModelRecord) -> lgb.Booster:
     booster = _parsed(text, name)
     # Only the main trees see exactly the features: a hazard sees some of them, and the time.
     if name == TEXT and booster.num_feature() != len(record.features):
@@ -182,20 +163,6 @@ def _read(folder: Path, name: str) -> bytes:
         return (folder / name).read_bytes()
     except OSError as error:
         raise _refusal("model file not found or not readable", rule="model.missing", file=name) from error
-
-
-def _try_in_child(text: bytes, name: str, *, timeout_seconds: float) -> None:
-    limits = (_TRIAL_BYTES + _TRIAL_BYTES_A_BYTE * len(text), max(1, round(timeout_seconds)))
-    command = [sys.executable, "-I", "-c", _TRIAL, *map(str, limits)]
-    environment = {**os.environ, **_ONE_THREAD}
-    try:
-        done = subprocess.run(
-            command, input=text, capture_output=True, timeout=timeout_seconds, check=False, env=environment
-        )
-    except subprocess.TimeoutExpired as error:
-        raise _refusal("the trees could not be read in time", rule="model.trial", file=name) from error
-    if done.returncode != 0:
-        raise _refusal(f"the trees could not be read (status {done.returncode})", rule="model.trial", file=name)
 
 
 def _parsed(text: bytes, name: str) -> lgb.Booster:

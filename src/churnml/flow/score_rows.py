@@ -137,7 +137,7 @@ class RowScorer:
     def scored(self, rows: pa.Table) -> pa.Table:
         """Return the scores of rows of features, columns :data:`SCORED`."""
         params, history, classifier = self._params, self._history, self._models.classifier
-        matrix = to_matrix(rows, self._models.churn.spec)
+        matrix = to_matrix(rows, self._models.churn.spec, strict=True)
         if self._watch is not None:
             self._watch(matrix, n_rows=self._n_rows)
         p_churn = self._known_unseen(rows["customer_id"], classifier.churn_probability(matrix))
