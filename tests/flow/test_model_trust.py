@@ -16,7 +16,7 @@ import joblib
 import numpy as np
 import pyarrow as pa
 import pytest
-from small_company import PROJECT, write_params
+from small_company import PROJECT, run, write_params
 
 from churnml import tracking
 from churnml.config import load_params
@@ -24,10 +24,13 @@ from churnml.errors import ModelError
 from churnml.estimators.artifact import load
 from churnml.flow import score as scoring
 from churnml.flow.fresh import open_models
+from churnml.flow.promotions import add_promotion
 from churnml.flow.score import Models, score
 from churnml.histories.store import open_history
 from churnml.storage import digest_file
 from churnml.tracking.store import open_store
+
+AT = "2024-07-01T00:00:00+00:00"
 
 
 @pytest.fixture(autouse=True)
@@ -231,6 +234,20 @@ def test_mr_10_anything_else_is_refused_with_the_difference(
     with pytest.raises(ModelError, match=match) as caught:
         scored()
     assert caught.value.exit_code == 5
+
+
+def test_no_stage_scores_with_a_model_that_nobody_has_approved(
+    golden: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "project"
+    shutil.copytree(golden, folder)
+    write_params(folder, {"promotion": {"require_approval": True}})
+    assert run(folder, "configure", "score") == 5
+    assert "nobody has approved this churn model" in capsys.readouterr().err
+    for name in ("churn", "clv"):
+        digest = digest_file(folder / "models" / name / "model.json")
+        add_promotion(folder, {"at": AT, "model": name, "digest": digest, "approved_by": "R. Osei"})
+    assert run(folder, "score") == 0
 
 
 @pytest.mark.slow
