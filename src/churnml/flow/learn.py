@@ -28,7 +28,7 @@ from churnml.flow.categories import declared_categories
 from churnml.flow.explained import Watched
 from churnml.flow.learning import LearnableRows, LearningTask, churn_task, hazard_rows, leaving_model, value_task
 from churnml.flow.predictions import write_predictions
-from churnml.flow.reference import reference_facts
+from churnml.flow.reference_facts import reference_facts
 from churnml.flow.roles import purchases_table
 from churnml.flow.staying import is_contract
 from churnml.flow.treatments import treatment_limits

@@ -1,90 +1,44 @@
-"""What a churn model keeps of what it learned from, so that later runs can say what has changed."""
+"""What a churn model has kept of what it learned from, read when it scores: profiles, tables and columns by name."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-import pyarrow as pa
-
 from churnml.config import CalendarTable, CustomersTable, EventsTable, Params, SpellsTable
 from churnml.errors import ModelError
-from churnml.estimators.matrix import FeatureSpec, to_matrix
-from churnml.estimators.reference import Profile, profile_of
-from churnml.evaluation.backtest import MODEL, Predictions
+from churnml.estimators.reference import Profile
 from churnml.features.columns import slug
-from churnml.metrics.ranking import roc_auc_score
 
 __all__ = [
+    "CONTRACT",
     "P_CHURN",
+    "REFERENCE",
     "column_of",
     "contract",
     "is_expectation",
     "profile_in",
-    "reference_facts",
     "require_known_columns",
     "trained_auc",
 ]
 
 P_CHURN = "p_churn"
-_REFERENCE, _CONTRACT = "reference", "contract"
+REFERENCE, CONTRACT = "reference", "contract"
+"""Keys of a model's record."""
 _OF_MONEY = ("_net_", "_refunded_", "_paid_", "_expected_spend_", "_expected_value_", "_change_amount_")
 """Measures that are made of amounts and do not say so in their names."""
 _EXPECTED = ("p_alive", "p_silent_", "expected_")
 
 
-def reference_facts(
-    params: Params, features: pa.Table, spec: FeatureSpec, tested: Predictions, *, customers: npt.NDArray[np.int64]
-) -> dict[str, Any]:
-    """Return the facts recorded with a churn model: profiles of its columns and of its predictions, and its contract.
-
-    The profile of predictions is of the backtest, on rows that the model had not seen.
-
-    Parameters
-    ----------
-    params : Params
-    features : pyarrow.Table
-        The rows it has learned from.
-    spec : FeatureSpec
-    tested : Predictions
-    customers : ndarray of int64
-        Number of each row's customer.
-    """
-    dates = features["observation_date"].cast(pa.int64()).to_numpy()
-    matrix = to_matrix(features, spec)
-    profile = profile_of(matrix, spec.names, categorical=spec.categorical, dates=dates, customers=customers)
-    reference = {"features": profile.to_json(), "scores": _scores(tested).to_json(), "auc": _auc(tested)}
-    return {_REFERENCE: reference, _CONTRACT: contract(params)}
-
-
-def _scores(tested: Predictions) -> Profile:
-    table = tested.table
-    p = tested.values(tested.prefix + MODEL).astype(np.float32)
-    has_dates = "observation_date" in table.column_names
-    dates = table["observation_date"].cast(pa.int64()).to_numpy() if has_dates else np.zeros(len(p), dtype=np.int64)
-    customers = table["customer_id"].combine_chunks().dictionary_encode().indices.to_numpy().astype(np.int64)
-    return profile_of(p[:, None], [P_CHURN], categorical=(), dates=dates, customers=customers)
-
-
-def _auc(tested: Predictions) -> float | None:
-    """Return the backtest's AUC over all cut-offs; None where there is one class only."""
-    try:
-        return round(roc_auc_score(tested.values("y"), tested.values(tested.prefix + MODEL)), 6)
-    except ValueError:
-        return None
-
-
 def trained_auc(meta: Mapping[str, Any]) -> float | None:
     """Return the AUC that was found when the model was made; None where it is not recorded."""
-    auc = (meta.get(_REFERENCE) or {}).get("auc")
+    auc = (meta.get(REFERENCE) or {}).get("auc")
     return None if auc is None else float(auc)
 
 
 def profile_in(meta: Mapping[str, Any], which: str) -> Profile | None:
     """Return a profile of a model's record, ``features`` or ``scores``; None for a model from before there were any."""
-    found = meta.get(_REFERENCE)
+    found = meta.get(REFERENCE)
     return None if found is None else Profile.from_json(found[which])
 
 
@@ -112,7 +66,7 @@ def require_known_columns(params: Params, meta: Mapping[str, Any]) -> None:
         Naming the first one.
     """
     now = contract(params)
-    for name, learned in (meta.get(_CONTRACT) or {}).items():
+    for name, learned in (meta.get(CONTRACT) or {}).items():
         here = now.get(name)
         if here is None or here["kind"] != learned["kind"]:
             what = "is not declared any more" if here is None else f"was of kind {learned['kind']}, is {here['kind']}"
