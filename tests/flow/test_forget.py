@@ -177,6 +177,18 @@ def test_what_lies_outside_is_listed(project: Path, monkeypatch: pytest.MonkeyPa
     assert "secret" not in json.dumps(items)
 
 
+def test_a_cache_outside_is_listed_and_not_touched(project: Path) -> None:
+    one = somebody(project)["customer_id"]
+    shared = project.parent / "shared" / "files" / "md5" / "12" / ("3" * 30)
+    shared.parent.mkdir(parents=True)
+    shared.write_text(one)
+    (project / ".dvc").mkdir()
+    (project / ".dvc" / "config").write_text("[cache]\n    dir = ../../shared\n")
+    items = forgotten(project, one).receipt["to_do"]
+    assert [item["kind"] for item in items] == ["cache", "backup"]
+    assert shared.read_text() == one
+
+
 @contextlib.contextmanager
 def without_person(project: Path, customer: str) -> Iterator[None]:
     """Take somebody out of the raw files by hand, as if the person had never been."""

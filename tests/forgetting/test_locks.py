@@ -9,12 +9,18 @@ import pytest
 
 from churnml.errors import EnvironmentFault
 from churnml.forgetting.locks import alone
+from churnml.processes import run_lock
 
 
 def test_two_at_once_are_refused(tmp_path: Path) -> None:
     with alone(tmp_path), pytest.raises(EnvironmentFault, match="somebody else is being forgotten"), alone(tmp_path):
         pass
     with alone(tmp_path):
+        pass
+
+
+def test_while_a_run_goes_on_nobody_is_forgotten(tmp_path: Path) -> None:
+    with run_lock(tmp_path), pytest.raises(EnvironmentFault, match="another run of this project"), alone(tmp_path):
         pass
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from churnml.doctor.locks import living
 from churnml.errors import EnvironmentFault
+from churnml.processes import run_lock
 
 __all__ = ["alone"]
 
@@ -18,7 +19,7 @@ _OWN, _DVC = Path(".churnml") / "forget.lock", Path(".dvc") / "tmp" / "lock"
 
 @contextmanager
 def alone(root: Path) -> Iterator[None]:
-    """Hold our lock and that of DVC; the kernel lets go of both when the process dies.
+    """Hold our locks and that of DVC; the kernel lets go of them when the process dies.
 
     Raises
     ------
@@ -27,6 +28,7 @@ def alone(root: Path) -> Iterator[None]:
     """
     with ExitStack() as stack:
         stack.enter_context(_held(root / _OWN, "somebody else is being forgotten here"))
+        stack.enter_context(run_lock(root))
         if (root / ".dvc").is_dir():
             stack.enter_context(_held(root / _DVC, "the pipeline is at work"))
             if living(root):

@@ -10,6 +10,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+from churnml.doctor.objects import cache_folder
 from churnml.errors import ChurnmlError
 from churnml.forgetting.sweep import Swept
 from churnml.storage import digest_bytes, read_json, write_json
@@ -79,6 +80,8 @@ def to_do(root: Path, *, has_database: bool, exports: Sequence[ToDo], left: Sequ
     items += [{"kind": "export", "where": each["target"], **each} for each in exports]
     items += [{"kind": "database", "where": "histories.database"}] if has_database else []
     items += [{"kind": "remote", "where": name} for name in _remotes(root)]
+    cache = cache_folder(root).resolve()
+    items += [] if cache.is_relative_to(root.resolve()) else [{"kind": "cache", "where": str(cache)}]
     items += [{"kind": "tracking", "where": "MLFLOW_TRACKING_URI"}] if _is_served() else []
     items += [{"kind": "git", "where": ".git"}] if (root / ".git").exists() else []
     items.append({"kind": "backup", "where": ""})

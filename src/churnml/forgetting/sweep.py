@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from churnml.dated import name_anew
+from churnml.doctor.objects import cache_folder
 from churnml.forgetting.cache import clean_cache
 from churnml.forgetting.places import Layout, files_below
 from churnml.forgetting.rows import Columns, is_table, without_rows
@@ -74,8 +75,9 @@ def sweep(layout: Layout, traces: Traces) -> Swept:
             _drop(path, layout, done, "made")
         for path in list(_loose(layout)):
             _clean_loose(path, layout, traces, done)
-        cache = layout.root / ".dvc" / "cache"
-        done.counts["objects"] += clean_cache(cache, traces)
+        cache = cache_folder(layout.root)
+        if cache.resolve().is_relative_to(layout.root.resolve()):  # one for several projects is not ours to change
+            done.counts["objects"] += clean_cache(cache, traces)
         done.counts["record"] += clean_database(layout.root / "mlflow.db", traces)
         _clean_sources(layout, traces, done)
     return done
