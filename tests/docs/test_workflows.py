@@ -147,6 +147,7 @@ def test_scores_are_encrypted_or_not_uploaded(tmp_path: Path) -> None:
     assert b"C0000153" not in (tmp_path / "scores.tar.gpg").read_bytes()
     opened = "gpg --batch --pinentry-mode loopback --passphrase-fd 0 --decrypt scores.tar.gpg | tar -xO"
     assert shell(f"printf '%s' 'made up here' | {opened}", tmp_path).stdout == "C0000153"
+    shell("gpgconf --kill all", tmp_path)
 
 
 @pytest.mark.slow

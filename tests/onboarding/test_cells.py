@@ -8,6 +8,7 @@ import pyarrow as pa
 import pytest
 
 from churnml.errors import DataError
+from churnml.histories.cells import lost, number_cells, time_cells
 from churnml.onboarding.columns import facts_of
 from churnml.onboarding.dialect import dialect_of
 from churnml.onboarding.names import hints
@@ -24,6 +25,11 @@ from churnml.onboarding.times import time_format_of
         (["01/31/2024 3:05 PM"], "%m/%d/%Y %I:%M %p"),
         (["2024年1月31日"], "%Y年%m月%d日"),
         (["5 Mar 2024"], "%d %b %Y"),
+        (["3. März 2024", "14. Oktober 2023"], "%d. %B %Y"),
+        (["03-Mär-2024", "14-Okt-2023"], "%d-%b-%Y"),
+        (["3 févr. 2024", "1 août 2023"], "%d %b %Y"),
+        (["1704067200", "1711929600"], "%s"),
+        (["1704067200123", "1711929600456"], "%Q"),
     ],
 )
 def test_the_format_of_times_is_read_from_the_cells(texts: list[str], pattern: str | None) -> None:
@@ -125,3 +131,29 @@ def test_names_hint_in_three_languages(name: str, hint: str) -> None:
 def test_a_number_of_something_is_no_id() -> None:
     assert "id" not in hints("number_of_orders")
     assert "id" in hints("order_number")
+
+
+def test_seconds_since_1970_are_instants_and_only_in_a_column_named_for_time() -> None:
+    text, values = time_cells(
+        pa.array(["1704067200", "", "17e8", "99999999999999"]),
+        time_format="%s",
+        timezone="Asia/Tokyo",
+        null_values=("",),
+    )
+    assert values.cast(pa.int64()).to_pylist() == [1_704_067_200_000_000, None, None, None]
+    assert lost(text, values).tolist() == [False, False, True, True]
+    assert time_format_of(["1704067200"], is_named_time=False) is None
+
+
+@pytest.mark.parametrize("cell", ["(12.50)", "( 12.50 )", "(€12.50)", "€(12.50)", "(1,012.50)"])
+def test_a_number_in_brackets_is_negative(cell: str) -> None:
+    found = numerals_of([cell, "3.00", "2,000.00" if "," in cell else "4.10"])
+    assert found is not None
+    assert "(" in found.marks
+    assert found.read(pa.array([cell, "3.00"])).tolist() in ([-12.5, 3.0], [-1012.5, 3.0])
+
+
+@pytest.mark.parametrize("cell", ["(-3)", "()", "(3", "3)", "((3))"])
+def test_brackets_that_are_no_number_are_lost(cell: str) -> None:
+    text, values = number_cells(pa.array([cell]), decimal=".", null_values=("",), marks=("(",))
+    assert lost(text, values).tolist() == [True]

@@ -50,14 +50,18 @@ class Csv(Block):
     null_values: Annotated[tuple[Annotated[str, AfterValidator(printable)], ...], AfterValidator(unique)] = Field(
         default=("",), description="Field texts that mean: no value."
     )
-    time_format: Text | None = Field(default=None, description="strptime format of all times; null = ISO 8601.")
+    time_format: Text | None = Field(
+        default=None,
+        description="strptime format of all times; null = ISO 8601, %s and %Q = seconds and milliseconds since 1970. "
+        "Months may be named in German, French, Spanish, Italian, Dutch or Portuguese too.",
+    )
     time_formats: dict[Column, Text] = Field(
         default={}, description="Column -> format, where it differs from `time_format`; iso = ISO 8601."
     )
     number_marks: Annotated[tuple[Annotated[Text, AfterValidator(printable)], ...], AfterValidator(unique)] = Field(
         default=(),
         description="Texts taken out of numbers: a mark between thousands (only where three digits follow), a sign of "
-        "a currency.",
+        "a currency; `(` = a number in brackets is negative.",
     )
 
     @model_validator(mode="after")

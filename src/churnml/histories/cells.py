@@ -16,11 +16,17 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-__all__ = ["TIME", "in_microseconds", "lost", "number_cells", "plain", "text_cells", "time_cells", "to_utc"]
+from churnml.histories.month_names import read_time
+
+__all__ = ["BRACKETS", "TIME", "in_microseconds", "lost", "number_cells", "plain", "text_cells", "time_cells", "to_utc"]
 
 TIME = pa.timestamp("us", tz="UTC")
 _TIME_LIMIT_US = 2**62
 _THOUSANDS = frozenset(",. '\u00a0\u2009\u202f\u2019")
+_SINCE_1970 = {"%s": 1_000_000, "%Q": 1_000}
+"""Formats of the seconds and milliseconds since 1970, and how many microseconds one is."""
+BRACKETS = "("
+"""Mark of numbers that are negative where they stand in brackets."""
 _NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
 
 
@@ -59,8 +65,10 @@ def _without_marks(raw: pa.Array, marks: tuple[str, ...], decimal: str) -> pa.Ar
     """Take signs of currencies out, and marks between thousands where three digits follow each; else they stay."""
     text = raw
     for mark in marks:
-        if mark not in _THOUSANDS:
+        if mark not in _THOUSANDS and mark != BRACKETS:
             text = pc.utf8_trim_whitespace(pc.replace_substring(text, mark, ""))
+    if BRACKETS in marks:
+        text = pc.replace_substring_regex(text, r"^\(\s*([^()+-]*?)\s*\)$", r"-\1")
     for mark in marks:
         if mark in _THOUSANDS:
             grouped = rf"^[+-]?\d{{1,3}}({re.escape(mark)}\d{{3}})+({re.escape(decimal)}\d*)?$"
@@ -142,10 +150,12 @@ def _or_none(convert: Callable[[str], object], value: str | None) -> object | No
 
 
 def _parse_times(text: pa.Array, time_format: str | None, timezone: str) -> pa.Array:
+    if time_format in _SINCE_1970:
+        return _since_1970(text, _SINCE_1970[time_format])
     if time_format is not None:
         # Python's own reading refuses days that no month has; each distinct text is read once.
         distinct = text.dictionary_encode()
-        read = [_or_none(partial(_strptime, time_format), value) for value in distinct.dictionary.to_pylist()]
+        read = [_or_none(partial(read_time, time_format=time_format), v) for v in distinct.dictionary.to_pylist()]
         times = pa.array(read, TIME if "%z" in time_format else pa.timestamp("us")).take(distinct.indices)
         return to_utc(times, timezone)
     zoned_mask = pc.match_substring_regex(text, r"[T ]\d.*(Z|[+-]\d\d(:?\d\d)?)$")
@@ -157,8 +167,12 @@ def _parse_times(text: pa.Array, time_format: str | None, timezone: str) -> pa.A
     return times
 
 
-def _strptime(time_format: str, value: str) -> datetime:
-    return datetime.strptime(value, time_format)  # noqa: DTZ007 - a zone is added by the caller
+def _since_1970(text: pa.Array, factor: int) -> pa.Array:
+    """Return whole units since 1970 as instants; anything else is missing."""
+    is_whole = pc.fill_null(pc.match_substring_regex(text, r"^[+-]?\d{1,14}$"), False)
+    counts = pc.if_else(is_whole, text, pa.scalar(None, pa.string())).cast(pa.int64())
+    usual = pc.less_equal(pc.abs(counts), _TIME_LIMIT_US // factor)
+    return pc.multiply(pc.if_else(pc.fill_null(usual, False), counts, pa.scalar(None, pa.int64())), factor).cast(TIME)
 
 
 def _local_time(value: str) -> datetime:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from churnml.histories.cells import number_cells
+from churnml.histories.cells import BRACKETS, number_cells
 
 __all__ = ["Numerals", "numerals_of"]
 
@@ -24,6 +24,7 @@ _GROUPED = {
     for decimal, marks in ((".", ",' \u00a0\u2019"), (",", ".' \u00a0\u202f\u2019"))
     for mark in marks
 }
+_BRACKETED = re.compile(r"^\(\s*([^()+-]*?)\s*\)$")
 _SIGN = re.compile(r"[€$£¥￥元円]|EUR|USD|GBP|CHF|CNY|RMB|PLN|SEK")
 
 
@@ -66,11 +67,15 @@ def numerals_of(texts: Sequence[str], *, decimal: str | None = None) -> Numerals
     --------
     >>> numerals_of(["12,50", "-3"]), numerals_of(["1.234,56 €"]), numerals_of(["a"])
     (Numerals(decimal=',', marks=()), Numerals(decimal=',', marks=('€', '.')), None)
+    >>> numerals_of(["12.50", "(3.00)"])
+    Numerals(decimal='.', marks=('(',))
     """
     signs = sorted({sign for text in texts for sign in _SIGN.findall(text)})
     plain = [_SIGN.sub("", text).strip() for text in texts] if signs else list(texts)
-    found = _written(plain, decimal)
-    return None if found is None else Numerals(found.decimal, (*signs, *found.marks))
+    outside = [_BRACKETED.sub(r"-\1", text.strip()) for text in plain]
+    brackets = [BRACKETS] if outside != [text.strip() for text in plain] else []
+    found = _written(outside if brackets else plain, decimal)
+    return None if found is None else Numerals(found.decimal, (*signs, *brackets, *found.marks))
 
 
 def _written(texts: Sequence[str], decimal: str | None) -> Numerals | None:

@@ -54,7 +54,7 @@ def drafts_of(
             "rows of customers, and no column with times that can be read",
             rule="config.no_times",
             file=sources[0].files[0],
-            next_step="Write times as 2024-06-30 18:00 (seconds since 1970 are not read), or one row per customer.",
+            next_step="Write times as 2024-06-30 18:00, or one row per customer.",
         )
     drafts, more = _one_customers_table(drafts)
     questions += _roles_of(drafts, ask)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from itertools import product
 
 import numpy as np
@@ -12,6 +11,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from churnml.histories.cells import lost, time_cells
+from churnml.histories.month_names import read_time
 
 __all__ = ["TimeFormat", "time_format_of"]
 
@@ -20,6 +20,9 @@ _CLOCKS = ("", " %H:%M:%S", " %H:%M", "T%H:%M:%S", ", %H:%M", ", %H:%M:%S", " %I
 _DAY_FIRST = ("%d.%m.%Y", "%d/%m/%Y", "%d-%m-%Y", "%d %m %Y", "%d.%m.%y", "%d/%m/%y", "%d-%m-%y")
 _MONTH_FIRST = ("%m.%d.%Y", "%m/%d/%Y", "%m-%d-%Y", "%m %d %Y", "%m.%d.%y", "%m/%d/%y", "%m-%d-%y")
 _OTHER = ("%Y/%m/%d", "%Y.%m.%d", "%d %b %Y", "%d-%b-%Y", "%d-%b-%y", "%b %d, %Y", "%b %d %Y", "%d %B %Y", "%B %d, %Y")
+_NAMED = ("%d. %B %Y", "%d. %b %Y", "%d.%b.%Y", "%d-%B-%Y", "%B %Y", "%b %Y", "%d de %B de %Y")
+_SINCE_1970 = {10: "%s", 13: "%Q"}
+"""Digits of seconds and milliseconds since 1970, from 2001 to 2286."""
 _CHINESE = ("%Y年%m月%d日", "%Y年%m月%d日 %H:%M:%S", "%Y年%m月%d日 %H:%M", "%Y年%m月%d日 %H时%M分", "%Y年%m月")
 _ODD = (
     "%Y%m%d%H%M%S",
@@ -31,6 +34,7 @@ _ODD = (
     "%a %b %d %H:%M:%S %Y",
     "%Y-%m-%d %I:%M:%S %p",
 )
+_UNITS = {"%s": "seconds", "%Q": "milliseconds"}
 _DAYS = 86_400_000_000
 _FIRST_YEAR_US, _LAST_YEAR_US = -1_262_304_000_000_000 * 2, 4_102_444_800_000_000
 """About 1890 and 2100."""
@@ -55,7 +59,7 @@ class TimeFormat:
 
 
 def _patterns() -> Iterator[str]:
-    for day, clock in product((*_DAY_FIRST, *_MONTH_FIRST, *_OTHER), _CLOCKS):
+    for day, clock in product((*_DAY_FIRST, *_MONTH_FIRST, *_OTHER, *_NAMED), _CLOCKS):
         yield day + clock
     yield from (*_CHINESE, *_ODD)
 
@@ -68,7 +72,8 @@ def instants(texts: Sequence[str], pattern: str | None) -> Int64s | None:
     if pattern is not None:
         try:
             # The first one tells of nearly every wrong format that it is wrong.
-            datetime.strptime(texts[0].strip(), pattern)  # noqa: DTZ007 - only whether it can be read
+            if pattern not in _SINCE_1970.values():
+                read_time(texts[0].strip(), pattern)
         except ValueError:
             return None
     text, values = time_cells(column, time_format=pattern, timezone="UTC", null_values=("",))
@@ -90,6 +95,10 @@ def time_format_of(texts: Sequence[str], *, is_named_time: bool) -> TimeFormat |
     """
     if not texts or not any(letter.isdigit() for letter in texts[0]):
         return None
+    lengths = {len(text.strip()) for text in texts}
+    since = _SINCE_1970.get(lengths.pop()) if is_named_time and len(lengths) == 1 else None
+    if since is not None and all(text.strip().isdigit() for text in texts) and instants(texts, since) is not None:
+        return TimeFormat(since, None, f"every cell is the {_UNITS[since]} since 1970")
     if all(text.strip().lstrip("+-").replace(".", "", 1).isdigit() for text in texts) and (
         not is_named_time or any(len(text.strip()) not in {8, 14} for text in texts)
     ):
