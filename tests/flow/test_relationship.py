@@ -20,7 +20,7 @@ from scipy.linalg import null_space
 from small_company import PROJECT, merged
 
 from churnml.config import Params
-from churnml.errors import ConfigError, TimeContractError
+from churnml.errors import ConfigError, DataError, TimeContractError
 from churnml.flow.raw import prepare_histories
 from churnml.flow.relationship import KEPT, make_report, write_report
 from churnml.flow.relationship_on_demand import issue_again, kept_lines
@@ -192,6 +192,11 @@ def test_another_population_or_question_needs_another_name(company: Path, usual:
         report_of(company, {"question": "And now?"}, tmp_path)
     told = report_of(company, {**some, "name": "consumers"}, tmp_path)
     assert cell(told, "churn")["n"] == cell(usual, "churn", "segment:segment", "consumer")["n"]
+
+
+def test_nobody_is_no_population(company: Path, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="no customer of the period is in the population"):
+        report_of(company, {"population": {"column": "segment", "value": "none such"}}, tmp_path)
 
 
 @pytest.mark.slow

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["hidden_cells", "is_recoverable"]
+__all__ = ["hidden_cells", "is_recoverable", "shown_beside_all"]
 
 Bools = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float64]
@@ -46,7 +46,7 @@ def hidden_cells(members: Bools, families: Mapping[str, Sequence[int]], *, minim
     hidden: Bools = (size > 0) & (size < minimum)
     if not hidden.any():
         return hidden
-    atoms = np.unique(members[members.any(axis=1)], axis=0).astype(np.float64)
+    atoms = _kinds(members)
     sides = list(_equations(atoms > 0, families))
     # The total is shown as long as it can be: it is what the report is about.
     total = {cell for cells in families.values() if len(cells) == 1 for cell in cells}
@@ -56,6 +56,33 @@ def hidden_cells(members: Bools, families: Mapping[str, Sequence[int]], *, minim
         if found is None:
             return hidden
         hidden[_next(found, atoms, hidden, size, families, total)] = True
+
+
+def _kinds(members: Bools) -> Floats:
+    """Return the kinds of customers: each combination of cells once, shape (n_kinds, n_cells)."""
+    packed = np.packbits(members, axis=1)
+    rows = np.ascontiguousarray(packed).view(np.dtype((np.void, packed.shape[1]))).ravel()
+    first = np.unique(rows, return_index=True)[1]
+    kinds: Floats = members[first].astype(np.float64)
+    return kinds[kinds.any(axis=1)]
+
+
+def shown_beside_all(members: Sequence[Bools], *, minimum: int) -> list[bool]:
+    """Return which of several groups, that may overlap, can be shown beside the number of all.
+
+    Parameters
+    ----------
+    members : sequence of ndarray of bool, shape (n_customers,)
+        Who is in each group; all customers are those in any.
+    minimum : int
+        Fewest customers of a group, and of the others beside it.
+    """
+    if not members:
+        return []
+    total = len(members[0])
+    cells = np.column_stack([np.ones(total, dtype=bool), *members])
+    hidden = hidden_cells(cells, {"all": [0], "groups": range(1, len(members) + 1)}, minimum=minimum)
+    return [not h and minimum <= int(m.sum()) <= total - minimum for h, m in zip(hidden[1:], members, strict=True)]
 
 
 def is_recoverable(atoms: Floats, shown: Bools, cell: int) -> bool:

@@ -57,8 +57,8 @@ class Customers:
         Category -> level of each customer, None = not known.
     is_listed : ndarray of bool
         Who is in the customers table.
-    clv, p_churn : ndarray of float64
-        Scores at ``as_of``; NaN where there are none.
+    clv, p_churn, at_risk : ndarray of float64
+        Scores at ``as_of``, the last one value at risk; NaN where there are none.
     """
 
     ids: pa.ChunkedArray
@@ -66,6 +66,7 @@ class Customers:
     is_listed: Bools
     clv: Floats
     p_churn: Floats
+    at_risk: Floats
 
     @cached_property
     def rank(self) -> Int64s:
@@ -102,10 +103,13 @@ def customers_of(subject: Subject, run: Run, *, columns: Sequence[str], scores: 
             found[name][place] = np.array(rows[column].to_pylist(), dtype=object)
     nothing = np.full(len(ids), np.nan)
     if scores is None:
-        return Customers(ids, found, is_listed, nothing, nothing.copy())
+        return Customers(ids, found, is_listed, nothing, nothing, nothing)
     at = pc.index_in(ids, value_set=scores["customer_id"].combine_chunks())
-    clv, p_churn = (scores[name].take(at).cast(pa.float64()).to_numpy() for name in ("clv", "p_churn"))
-    return Customers(ids, found, is_listed, clv, p_churn)
+    told = [
+        scores[name].take(at).cast(pa.float64()).to_numpy() if name in scores.column_names else nothing
+        for name in ("clv", "p_churn", "value_at_risk")
+    ]
+    return Customers(ids, found, is_listed, *told)
 
 
 def gather(

@@ -68,11 +68,12 @@ def cohorts(first_us: Int64s, inside: npt.NDArray[np.bool_], *, end: int, timezo
     begun = first_us[inside & (first_us != NEVER)]
     by_quarter = len(begun) == 0 or end - int(np.quantile(begun, 0.01)) < _THREE_YEARS_US
     values = np.full(len(first_us), None, dtype=object)
-    days, known = first_us // DAY_US, inside & (first_us != NEVER)
-    for day in np.unique(days[known]).tolist():
-        date = us_to_date(day * DAY_US, timezone=timezone)
-        name = f"{date.year}-Q{(date.month + 2) // 3}" if by_quarter else str(date.year)
-        values[(days == day) & known] = name
+    known = inside & (first_us != NEVER)
+    days, place = np.unique(first_us[known] // DAY_US, return_inverse=True)
+    dates = [us_to_date(day * DAY_US, timezone=timezone) for day in days.tolist()]
+    names = [f"{d.year}-Q{(d.month + 2) // 3}" if by_quarter else str(d.year) for d in dates]
+    if names:
+        values[known] = np.array(names, dtype=object)[place]
     return coded("cohort", values, inside)
 
 

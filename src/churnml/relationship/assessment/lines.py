@@ -13,7 +13,7 @@ from churnml.relationship.assessment.rounding import rounded
 from churnml.relationship.customers import Subject
 from churnml.relationship.known import BucketAt
 from churnml.relationship.period import Period
-from churnml.relationship.small_cells import hidden_cells
+from churnml.relationship.small_cells import shown_beside_all
 from churnml.timeline import DAY_US
 
 __all__ = ["bought_before", "customers_of_lines", "line_findings"]
@@ -90,7 +90,7 @@ def line_findings(
     for column in dict.fromkeys(name[:2] for name in names):
         own = [name for name in names if name[:2] == column]
         among = at_risk & np.any([lines[name] for name in own], axis=0)
-        shown = _shown([lines[name][among] for name in own], minimum=minimum)
+        shown = shown_beside_all([lines[name][among] for name in own], minimum=minimum)
         chosen = [name for name, is_shown in zip(own, shown, strict=True) if is_shown]
         rows += [_row(name, compare_within(lines[name], churned, among, kind)) for name in chosen]
     for row, q in zip(rows, false_discovery([row["p_value"] for row in rows]), strict=True):
@@ -119,13 +119,3 @@ def _row(name: Line, seen: Standardised) -> dict[str, Any]:
         "ratio": rounded(seen.count / seen.expected) if seen.expected > 0 else None,
         "p_value": seen.p_value,
     }
-
-
-def _shown(members: list[Bools], *, minimum: int) -> list[bool]:
-    """Return which lines may be shown beside all others: both are many, and no hidden line follows from them."""
-    if not members:
-        return []
-    total = len(members[0])
-    cells = np.column_stack([np.ones(total, dtype=bool), *members])
-    hidden = hidden_cells(cells, {"all": [0], "lines": range(1, len(members) + 1)}, minimum=minimum)
-    return [not h and minimum <= int(m.sum()) <= total - minimum for h, m in zip(hidden[1:], members, strict=True)]

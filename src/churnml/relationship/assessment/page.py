@@ -18,6 +18,7 @@ from churnml.relationship.assessment.page_parts import (
     sources_section,
     survey_section,
     tiers_section,
+    topics_section,
     weak_section,
 )
 from churnml.relationship.assessment.report import HEADLINES
@@ -54,6 +55,7 @@ def _view(w: Writer) -> View:
         *_groups(w),
         survey_section(w),
         weak_section(w),
+        topics_section(w),
         drivers_section(w),
         tiers_section(w),
         lines_section(w),

@@ -24,6 +24,7 @@ __all__ = [
     "survey_section",
     "tier_name",
     "tiers_section",
+    "topics_section",
     "weak_section",
 ]
 
@@ -123,6 +124,29 @@ def weak_section(w: Writer) -> Section:
     ]
     table = Table([w.say(head) for head in heads], rows, figures=frozenset({2, 3, 4, 5, 6}), wide=frozenset({1}))
     return Section(w.say("weak"), [Paragraph(text), table])
+
+
+def topics_section(w: Writer) -> Section | None:
+    """Return what customers raise, by what may be lost with them."""
+    topics = w.report["topics"]
+    if topics is None or not topics["rows"]:
+        return None
+    blocks: list[Block] = [Paragraph(w.say(f"topics.{topics['measure']}"))]
+    if topics["n_hidden"]:
+        blocks.append(Paragraph(w.say("lines.hidden", n=topics["n_hidden"]), "note"))
+    rows = [
+        [
+            " ".join(row["topic"]),
+            w.value("money", row["value"]),
+            w.span("money", row["low"], row["high"]),
+            w.value("money", row["mean"]),
+            w.number(row["n"]),
+        ]
+        for row in topics["rows"]
+    ]
+    heads = [w.say(f"topics.{head}") for head in ("topic", "value")]
+    heads += [w.say("col.range"), w.say("topics.mean"), w.say("col.customers")]
+    return Section(w.say("topics"), [*blocks, Table(heads, rows, figures=frozenset({1, 2, 3, 4}))])
 
 
 def drivers_section(w: Writer) -> Section:

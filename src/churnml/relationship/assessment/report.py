@@ -11,6 +11,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from churnml.errors import DataError
+from churnml.histories.conform import MONEY_UNITS
 from churnml.relationship.assessment.actions import Action
 from churnml.relationship.assessment.cells import Side, Terms, figure_cells, in_money
 from churnml.relationship.assessment.continuity import breaks, definitions_of
@@ -25,6 +27,7 @@ from churnml.relationship.assessment.sources import source_counts, sum_counts
 from churnml.relationship.assessment.survey_study import survey_study
 from churnml.relationship.assessment.target import churn_band
 from churnml.relationship.assessment.tiers import migration
+from churnml.relationship.assessment.topics import raised, topic_ranking
 from churnml.relationship.assessment.touch_points import touched
 from churnml.relationship.assessment.weak_points import weak_points
 from churnml.relationship.customers import Subject
@@ -101,6 +104,7 @@ def assess(subject: Subject, brief: Brief, run: Run, *, scores: pa.Table | None,
     """
     work = _Work(subject, brief, run, scores)
     now, before = work.side(0), work.side(1) if work.has_before else None
+    _refuse_nobody(now)
     figures, absent = figures_of(now.columns)
     old = None if before is None or any(n not in before.columns for f in figures for n in f.needs) else before
     if before is not None and old is None:
@@ -138,10 +142,30 @@ def assess(subject: Subject, brief: Brief, run: Run, *, scores: pa.Table | None,
         "breaks": breaks(work, now, before, brief=brief, last=last),
     }
     report["weak_points"] = work.weak_points(now)
+    report["topics"] = work.topics(now)
     report["drivers"] = driver_study(subject, brief, run, now, before)
     report["lines"] = work.lines(now)
     report["actions"] = followed_actions(brief, told, series, last)
     return report
+
+
+def _refuse_nobody(now: Side) -> None:
+    """Refuse a report about nobody.
+
+    Raises
+    ------
+    DataError
+        If no customer of the period is in the population.
+    """
+    if not (now.columns["base"] > 0).any():
+        raise DataError(
+            "no customer of the period is in the population",
+            rule="data.empty_population",
+            file="params.yaml",
+            column="relationship.population",
+            count=0,
+            next_step="Check column and value, and the end of the period.",
+        )
 
 
 class _Work:
@@ -236,6 +260,19 @@ class _Work:
         ways = [way for way in now.ways if way.name != "buyers" or len(way.levels) > 1]
         inside = now.columns["base"] > 0
         return weak_points(pairs, ways, inside, minimum=self.brief.terms.minimum, fdr=self.brief.fdr)
+
+    def topics(self, now: Side) -> dict[str, Any] | None:
+        """Return topics by value at risk; by what was brought in the last year where no risk is known."""
+        inside, at_risk = now.columns["base"] > 0, self.customers.at_risk
+        if self.subject.is_count or "tier_value" not in now.columns:
+            return None
+        has_risk = bool(np.isfinite(at_risk[inside]).any())
+        risked = np.rint(np.nan_to_num(at_risk) * MONEY_UNITS).astype(np.int64)
+        worth = risked if has_risk else np.maximum(now.columns["tier_value"], 0)
+        parts = self.run(lambda n: raised(self.subject, n, self.brief.period))
+        topics = {name: arrays[0] for name, arrays in _joined(parts, self._sizes(), 1).items()}
+        found = topic_ranking(topics, worth, inside, minimum=self.brief.terms.minimum)
+        return {"measure": "value_at_risk" if has_risk else "year_value", **found} if topics else None
 
     def lines(self, now: Side) -> dict[str, Any] | None:
         if not self.subject.roles.lines or "at_risk" not in now.columns:

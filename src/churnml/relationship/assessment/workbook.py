@@ -132,6 +132,15 @@ def _weak(w: Writer) -> Sheet | None:
     return _sheet(w, "weak", columns, rows)
 
 
+def _topics(w: Writer) -> Sheet | None:
+    topics = w.report["topics"]
+    rows = [{**row, "name": " ".join(row["topic"])} for row in (topics or {}).get("rows", ())]
+    columns = [("name", w.say("topics.topic"), "text"), ("value", w.say("topics.value"), "number")]
+    columns += [("low", w.say("col.low"), "number"), ("high", w.say("col.high"), "number")]
+    columns += [("mean", w.say("topics.mean"), "number"), ("n", w.say("col.customers"), "whole")]
+    return _sheet(w, "topics", columns, rows)
+
+
 def _drivers(w: Writer) -> Sheet | None:
     rows = [
         {
@@ -203,5 +212,5 @@ def _sources(w: Writer) -> Sheet | None:
 
 
 _SHEETS: tuple[Callable[[Writer], Sheet | None], ...] = (
-    _figures, _response, _weak, _drivers, _tiers, _lines, _actions, _sources,
+    _figures, _response, _weak, _topics, _drivers, _tiers, _lines, _actions, _sources,
 )  # fmt: skip
