@@ -21,7 +21,7 @@ help: ## list the targets
 setup: $(SYNCED) ## install everything into .venv/
 
 $(SYNCED): pyproject.toml uv.lock
-	@UV_PROJECT_ENVIRONMENT=.venv .ci/uv sync --frozen --quiet --compile-bytecode
+	@UV_PROJECT_ENVIRONMENT=.venv .ci/uv sync --frozen --quiet --all-extras --compile-bytecode
 	@$(ENV) python -m churnml.flow.compile
 	@touch $@
 
@@ -50,7 +50,7 @@ quality: $(SYNCED) ## how good the models are on open data, from a configuration
 
 # The programs to compare with are no part of the set-up; without a network the figures that need them are left out.
 $(BENCHED): $(SYNCED)
-	@if UV_PROJECT_ENVIRONMENT=.venv .ci/uv sync --frozen --quiet --inexact --group bench; then touch $@; else \
+	@if UV_PROJECT_ENVIRONMENT=.venv .ci/uv sync --frozen --quiet --all-extras --inexact --group bench; then touch $@; else \
 		echo "DuckDB and polars could not be installed: the figures beside them are left out" >&2; fi
 
 ui: $(SYNCED) ## the record of trainings on http://127.0.0.1:5000 (PORT=5000)

@@ -11,7 +11,7 @@ import sys
 from functools import cached_property
 from pathlib import Path
 
-from benchmarks import allocate, explain, month, prepare, simulate, size, temp, train
+from benchmarks import allocate, explain, month, prepare, score, simulate, size, temp, train
 from benchmarks.featurize import Featurized, beside_limit, beside_one_thread, beside_references
 from benchmarks.figures import FIGURES, GROUPS, Results
 from benchmarks.measure import REPOSITORY, Failed
@@ -69,6 +69,10 @@ class Run:
             case "explain":
                 for name, value in explain.beside_lightgbm(max(5_000, self.events // 200)).items():
                     self.results.add(name, value)
+            case "score":
+                score.beside_lightgbm(self.folder, self.events // 20, self.results, self.rounds)
+            case "score_size":
+                score.growth(self.folder, self.events, self.results)
             case "allocate":
                 for name, value in allocate.seconds_and_gap(max(10_000, self.events // 20), self.rounds).items():
                     self.results.add(name, value)

@@ -85,6 +85,15 @@ FIGURES = {
     "explain_seconds": Kind("explain", "s", "", "contributions of 250 features, 100,000 customers (processor)"),
     "lightgbm_per_explain": Kind("explain", "ratio", ">= 14", "LightGBM's own contributions / ours, processor"),
     "explain_difference": Kind("explain", "log odds", "<= 1e-5", "largest difference between the two"),
+    "score_per_lightgbm": Kind(
+        "score", "ratio", "<= 1", "ready features to probabilities / a bare program with LightGBM, whole processes"
+    ),
+    "score_wall_per_lightgbm": Kind("score", "ratio", "", "the same, wall time"),
+    "score_ready_peak": Kind("score", "GB", "", "peak memory of ready features to probabilities"),
+    "score_seconds": Kind("score_size", "s", "", "raw files to scores with reasons, processor a million customers"),
+    "score_peak": Kind("score_size", "GB", "< 2", "peak memory of raw files to scores with reasons, most customers"),
+    "score_peak_growth": Kind("score_size", "ratio", "", "the same / that of a tenth of the customers"),
+    "score_capped": Kind("score_size", "completed", "== 1", "raw files to scores completes in 2 GB of address space"),
     "allocate_seconds": Kind(
         "allocate", "s", "<= 60", "the best set for 1 million customers, 5 actions, 3 limits (wall time)"
     ),

@@ -92,3 +92,11 @@ def test_a_set_of_actions_is_measured_and_as_near_to_the_best_as_asked(tmp_path)
 def test_no_temporary_file_is_open_to_others_or_left_behind(tmp_path):
     figures = bench(tmp_path, "temp")
     assert [figures[name]["value"] for name in ("temp_readable", "temp_left")] == [0, 0]
+
+
+@pytest.mark.slow
+def test_scoring_is_measured_beside_lightgbm_and_in_two_gigabytes(tmp_path):
+    figures = bench(tmp_path, "score", "score_size")
+    assert {name for name, kind in FIGURES.items() if kind.group in {"score", "score_size"}} == set(figures)
+    assert figures["score_capped"]["value"] == 1
+    assert figures["score_peak"]["value"] < 2

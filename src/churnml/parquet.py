@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ __all__ = [
     "parquet_rows",
     "parquet_schema",
     "read_parquet",
+    "read_parquet_batches",
     "read_parquet_groups",
     "read_verified",
     "write_parquet",
@@ -120,6 +121,20 @@ def write_parquet_groups(parts: Iterable[pa.Table], final: Path, *, rows: int) -
             if sink is not None:
                 sink.close()
     return n_rows
+
+
+def read_parquet_batches(path: Path, *, rows: int, wanted: Collection[str]) -> Iterator[pa.Table]:
+    """Yield the wanted columns of a Parquet file, as far as it has them, some rows at a time, at least once.
+
+    Raises as :func:`read_parquet`.
+    """
+    with _as_damage(path.name), pq.ParquetFile(path, page_checksum_verification=True) as source:
+        columns = [name for name in source.schema_arrow.names if name in wanted]
+        batches = source.iter_batches(rows, columns=columns)
+        if not source.metadata.num_rows:
+            yield source.schema_arrow.empty_table().select(columns)
+        for batch in batches:
+            yield pa.Table.from_batches([batch])
 
 
 def read_parquet_groups(path: Path, *, columns: list[str] | None = None) -> Iterator[pa.Table]:

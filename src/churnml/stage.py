@@ -14,6 +14,7 @@ from types import FrameType
 from typing import NoReturn
 
 from churnml.errors import ChurnmlError, EnvironmentFault
+from churnml.extras import missing_package
 from churnml.storage import NO_ROOM, digest_bytes, write_json
 
 __all__ = ["ERROR_FILE", "end_on_sigterm", "ends_well", "parse_paths", "run_stage"]
@@ -73,6 +74,9 @@ def ends_well(main: Callable[[], int]) -> int:
         return main()
     except ChurnmlError as error:
         return _report(error)
+    except ModuleNotFoundError as error:
+        fault = missing_package(error)
+        return _report_bug(error) if fault is None else _report(fault)
     except KeyboardInterrupt:
         return _INTERRUPTED
     except MemoryError:

@@ -51,12 +51,14 @@ def test_a_missing_library_is_named_with_its_package(monkeypatch: pytest.MonkeyP
 def test_packages_are_held_against_the_lock(tmp_path: Path) -> None:
     lock = tmp_path / "uv.lock"
     lock.write_text('[[package]]\nname = "numpy"\nversion = "1.0"\n', encoding="utf-8")
-    have = dict.fromkeys(environment._needed(), "2.0")
+    have = dict.fromkeys(environment._needed("") | environment._needed("pipeline"), "2.0")
     (found,) = look_at_packages(lock, installed=have)
     assert found.what == "numpy not in the version of uv.lock"
     (missing,) = look_at_packages(tmp_path / "none", installed={k: v for k, v in have.items() if k != "duckdb"})
     assert missing.what == "duckdb not installed"
     assert list(look_at_packages(tmp_path / "none", installed=have)) == []
+    (lean,) = look_at_packages(tmp_path / "none", installed=dict.fromkeys(environment._needed(""), "2.0"))
+    assert (lean.rule, lean.command) == ("doctor.lean", "pip install 'churnml[pipeline]'")
 
 
 def test_too_little_room_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,11 +16,20 @@ def score(
     as_of: Annotated[str | None, typer.Option(help="ISO date or time; default: histories.as_of.")] = None,
     model: Annotated[str, typer.Option(help="Registry reference, or a folder such as models/churn.")] = CHAMPION,
     out: Annotated[Path, typer.Option(help="Parquet file to write.")] = Path("data/scored/fresh.parquet"),
+    features: Annotated[
+        Path | None, typer.Option(help="Ready features: probabilities alone, and no histories are read.")
+    ] = None,
     params: Annotated[Path, typer.Option(help="Parameter file.")] = PARAMS,
 ) -> None:
     """Score all customers as of a date with a trained model."""
 
     def work() -> int:
+        if features is not None:
+            from churnml.flow.ready import score_features
+
+            said = score_features(features, root=params.resolve().parent, reference=model, out=out)
+            say(f"{said['rows']:,} rows, by {said['model_version']}: {out}")
+            return 0
         from churnml.config import load_params
         from churnml.flow.fresh import score_as_of
 

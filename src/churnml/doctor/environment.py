@@ -47,7 +47,12 @@ def look_at_packages(lock: Path, *, installed: Mapping[str, str] | None = None) 
         Name -> version; default: what is installed.
     """
     found = _installed() if installed is None else installed
-    needed = _needed()
+    needed = _needed("")
+    if "dvc" in found:
+        needed |= _needed("pipeline")
+    else:
+        what = "this installation scores, and neither trains nor makes lists"
+        yield Ailment("doctor.lean", what, "pip install 'churnml[pipeline]'", NOTE)
     missing = sorted(name for name in needed if name not in found)
     if missing:
         yield Ailment("doctor.package_missing", f"{_named(missing)} not installed", "make setup")
@@ -74,8 +79,14 @@ def _installed() -> dict[str, str]:
     return {_normal(each.metadata["Name"]): each.version for each in metadata.distributions() if each.metadata["Name"]}
 
 
-def _needed() -> set[str]:
-    required = (text for text in metadata.requires("churnml") or () if "extra ==" not in text)
+def _needed(extra: str) -> set[str]:
+    """Return the packages of an extra, or without a name those that churnml always needs."""
+    marked = re.compile(rf"""extra\s*==\s*['"]{extra}['"]""") if extra else None
+    required = (
+        text
+        for text in metadata.requires("churnml") or ()
+        if (marked.search(text) if marked else "extra ==" not in text)
+    )
     return {_normal(re.split(r"[^\w.-]", text.strip(), maxsplit=1)[0]) for text in required}
 
 
