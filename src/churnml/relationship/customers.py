@@ -185,13 +185,9 @@ def _labelled(subject: Subject, bucket: BucketAt) -> Measured:
     return {"at_risk": (labels != CENSORED).astype(np.int64), "churned": (labels == 1).astype(np.int64)}
 
 
-def _who(bucket: BucketAt, table: str) -> Int64s:
-    return np.repeat(np.arange(len(bucket.customers)), np.diff(bucket.offsets(table)))
-
-
 def _per_customer(bucket: BucketAt, table: str, chosen: Bools, weights: Int64s | None = None) -> Int64s:
     """Return how many chosen rows each customer has, or the sum of their weights."""
-    who = _who(bucket, table)[chosen]
+    who = bucket.who(table)[chosen]
     counted = np.bincount(who, None if weights is None else weights[chosen], minlength=len(bucket.customers))
     return _whole(counted)
 
@@ -289,6 +285,6 @@ def _loyalty(roles: Roles, bucket: BucketAt, everybody: Int64s, period: Period, 
         level = bucket.categories(role.table, role.column)
         came = np.isin(np.array(level.to_pylist(), dtype=object), role.values)
         by = np.zeros(len(everybody), dtype=bool)
-        by[_who(bucket, role.table)[came]] = True
+        by[bucket.who(role.table)[came]] = True
         found["referred"] = (joined & by).astype(np.int64)
     return found

@@ -38,6 +38,10 @@ class BucketAt(Bucket):
         """Return whether a table holds spells."""
         return self._history.tables[name].kind == "spells"
 
+    def who(self, name: str) -> Int64s:
+        """Return the number of the customer of each row of a table."""
+        return np.repeat(np.arange(len(self.customers)), np.diff(self.offsets(name)))
+
     def instants(self, name: str, column: str) -> Int64s:
         """Return a time column; an end after the instant, and a later version's coming, have not happened."""
         raw = super().instants(name, column)

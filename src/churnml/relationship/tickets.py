@@ -64,7 +64,7 @@ def tickets_of(bucket: BucketAt, role: TicketRole) -> Tickets:
     """
     opened = bucket.instants(role.table, "started_at" if role.is_spells else "occurred_at")
     row = np.flatnonzero(rows_known(bucket, role.table))
-    who = np.repeat(np.arange(len(bucket.customers)), np.diff(bucket.offsets(role.table)))
+    who = bucket.who(role.table)
     closed = np.full(len(opened), NEVER, dtype=np.int64)
     again = np.zeros(len(opened), dtype=bool)
     n_unmatched = 0

@@ -39,7 +39,7 @@ def customers_of_lines(subject: Subject, number: int, period: Period) -> dict[Li
             usable &= bucket.instants(table, "ended_at") > date
         else:
             usable &= (times > date - _LOOKBACK_US) & bucket.is_activity(table)
-        who = np.repeat(np.arange(len(bucket.customers)), np.diff(bucket.offsets(table)))
+        who = bucket.who(table)
         codes, levels = bucket.codes(table, column)
         for at in np.unique(codes[usable]).tolist():
             if at >= 0:
@@ -58,7 +58,7 @@ def bought_before(subject: Subject, number: int, period: Period) -> Int64s:
     times = bucket.instants(name, "occurred_at")
     usable = (bucket.known_at(name) <= date) & (bucket.known_until(name) > date) & bucket.is_activity(name)
     usable &= (times <= date) & (times > date - _LOOKBACK_US)
-    who = np.repeat(np.arange(len(bucket.customers)), np.diff(bucket.offsets(name)))
+    who = bucket.who(name)
     return np.bincount(who[usable], minlength=len(bucket.customers)).astype(np.int64)
 
 

@@ -7,19 +7,21 @@ from typing import Any
 
 from churnml.exports.charts import Chart, bar_chart, line_chart
 from churnml.exports.page import Block, Paragraph, Section, Table, Tiles, View, render_views
+from churnml.relationship.assessment.page_findings import (
+    drivers_section,
+    lines_section,
+    tiers_section,
+    topics_section,
+    weak_section,
+)
 from churnml.relationship.assessment.page_parts import (
     actions_section,
     breaks_section,
-    drivers_section,
-    lines_section,
     method_section,
     missing_section,
     roles_section,
     sources_section,
     survey_section,
-    tiers_section,
-    topics_section,
-    weak_section,
 )
 from churnml.relationship.assessment.report import HEADLINES
 from churnml.relationship.assessment.told import paragraph, told_band, told_grades, told_population

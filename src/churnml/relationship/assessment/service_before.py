@@ -52,7 +52,7 @@ def last_answers(subject: Subject, bucket: BucketAt, period: Period) -> tuple[In
     for role in subject.roles.of_kind("csat"):
         score, chosen = scored_rows(bucket, role, period)
         times = bucket.instants(role.table, "occurred_at")
-        who = _who(bucket, role.table)
+        who = bucket.who(role.table)
         # Rows ascend in time, so the last one written stays.
         for row in np.flatnonzero(chosen).tolist():
             i = who[row]
@@ -78,16 +78,12 @@ def service_before(subject: Subject, bucket: BucketAt, dates: Int64s, *, days: i
     activity = np.zeros(len(dates))
     for name in subject.roles.interactions:
         chosen = rows_known(bucket, name) & bucket.is_activity(name) & _before(bucket, name, dates, days)
-        activity += np.bincount(_who(bucket, name)[chosen], minlength=len(dates))
+        activity += np.bincount(bucket.who(name)[chosen], minlength=len(dates))
     return Before(measures, activity)
 
 
-def _who(bucket: BucketAt, table: str) -> Int64s:
-    return np.repeat(np.arange(len(bucket.customers)), np.diff(bucket.offsets(table)))
-
-
 def _before(bucket: BucketAt, table: str, dates: Int64s, days: int) -> npt.NDArray[np.bool_]:
-    return _in(bucket.instants(table, "occurred_at"), dates[_who(bucket, table)], days)
+    return _in(bucket.instants(table, "occurred_at"), dates[bucket.who(table)], days)
 
 
 def _in(times: Int64s, dates: Int64s, days: int) -> npt.NDArray[np.bool_]:
@@ -120,7 +116,7 @@ def _from_purchases(subject: Subject, bucket: BucketAt, dates: Int64s, days: int
     name = subject.roles.purchases
     if not name:
         return
-    info, who = subject.history.tables[name], _who(bucket, name)
+    info, who = subject.history.tables[name], bucket.who(name)
     inside = rows_known(bucket, name) & _before(bucket, name, dates, days)
     if info.has_amount:
         measures["refund"] = _any(who[inside & bucket.is_refund(name)], len(dates), _some(who[inside], len(dates)))

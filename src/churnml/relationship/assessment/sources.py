@@ -54,7 +54,7 @@ def _counts(
     bucket: BucketAt, name: str, period: Period, used: Bools, inside: Bools, is_listed: Bools
 ) -> dict[str, int]:
     clock = "started_at" if bucket.is_spells(name) else "occurred_at"
-    who = np.repeat(np.arange(len(bucket.customers)), np.diff(bucket.offsets(name)))
+    who = bucket.who(name)
     known, times = rows_known(bucket, name), bucket.instants(name, clock)
     here = known & (times > period.begin) & (times <= period.end)
     chosen = here & inside[who]

@@ -32,7 +32,7 @@ def raised(subject: Subject, number: int, period: Period) -> dict[Topic, tuple[B
     for name in dict.fromkeys(names):
         times = bucket.instants(name, "started_at" if bucket.is_spells(name) else "occurred_at")
         inside = rows_known(bucket, name) & (times > period.begin) & (times <= period.end)
-        who = np.repeat(np.arange(len(bucket.customers)), np.diff(bucket.offsets(name)))
+        who = bucket.who(name)
         for column in subject.history.tables[name].categories:
             codes, levels = bucket.codes(name, column)
             for at in np.unique(codes[inside]).tolist():

@@ -94,7 +94,7 @@ def _by_level(
     subject: Subject, bucket: BucketAt, measure: str, table: str, rows: Int64s, bad: Bools
 ) -> Iterator[tuple[TouchPoint, Int64s, Bools]]:
     """Yield the rows of a table as a whole, and by the levels of each of its categories."""
-    who = np.repeat(np.arange(len(bucket.customers)), np.diff(bucket.offsets(table)))[rows]
+    who = bucket.who(table)[rows]
     yield TouchPoint(measure, table), who, bad
     for column in subject.history.tables[table].categories:
         codes, levels = bucket.codes(table, column)

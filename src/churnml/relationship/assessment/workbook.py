@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 
 from churnml.exports.workbook import Explanation, Sheet, SheetColumn, write_workbook
-from churnml.relationship.assessment.page_parts import tier_name
+from churnml.relationship.assessment.page_findings import tier_name
 from churnml.relationship.assessment.report import HEADLINES
 from churnml.relationship.assessment.response import RISK_CLASSES
 from churnml.relationship.assessment.tiers import FROM, TO
