@@ -38,6 +38,7 @@ for command in (
     customers.explain,
     reports.report,
     reports.impact,
+    reports.warn,
     lists.affected,
     lists.alarm,
     lists.export,

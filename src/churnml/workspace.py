@@ -23,7 +23,7 @@ __all__ = [
     "start_workspace",
 ]
 
-TARGETS = ("evaluate", "causes", "impact", "campaign", "relationship", "monitor")
+TARGETS = ("evaluate", "causes", "impact", "warning", "campaign", "relationship", "monitor")
 """The last stages: everything they need runs before them, and the simulated company only where it is read."""
 
 OWN_FEATURES = "features"

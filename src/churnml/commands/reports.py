@@ -10,7 +10,7 @@ import typer
 
 from churnml.commands.common import PARAMS, leave, say
 
-__all__ = ["impact", "report"]
+__all__ = ["impact", "report", "warn"]
 
 
 class Kind(StrEnum):
@@ -63,5 +63,28 @@ def impact(
         for line in lines:
             say(line)
         return code
+
+    leave(work)
+
+
+def warn(
+    out: Annotated[Path | None, typer.Option(help="Folder of warning.json and warning.html; default: reports.")] = None,
+    params: Annotated[Path, typer.Option(help="Parameter file.")] = PARAMS,
+) -> None:
+    """Say whether losses, or what runs ahead of them, are out of line: 0 quiet, 5 alarm, 4 too little is known."""
+
+    def work() -> int:
+        from churnml.config import load_params
+        from churnml.exports.warning_page import warning_lines
+        from churnml.flow.warning import exit_code_of, verdict_of, write_warning
+        from churnml.histories.store import open_history
+
+        loaded, root = load_params(params), params.resolve().parent
+        folder, language = out or root / "reports", loaded.campaign.language
+        found = verdict_of(loaded, open_history(root / "data" / "prepared"))
+        write_warning(found, folder / "warning.json", folder / "warning.html", language=language)
+        for line in warning_lines(found, language=language):
+            say(line)
+        return exit_code_of(found)
 
     leave(work)

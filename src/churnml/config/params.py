@@ -34,6 +34,7 @@ from churnml.config.problems import Contradictions, KeyPath, Problem
 from churnml.config.registry import Promotion, Tracking
 from churnml.config.relationship import Relationship, relationship_problems
 from churnml.config.tables import FETCHED, CustomersTable, EventsTable, Histories, SpellsTable, Table
+from churnml.config.warning import EarlyWarning
 from churnml.errors import ConfigError, did_you_mean
 from churnml.histories.contract import FILE_ENDINGS, is_table_file
 from churnml.timeline import parse_instant
@@ -75,6 +76,7 @@ class Params(Block):
     privacy: Privacy = Field(default=Privacy(), description="How persons who ask for it are forgotten.")
     monitoring: Monitoring = Field(default=Monitoring(), description="When a run says that something needs attention.")
     impact: Impact = Field(default=Impact(), description="What the company's own changes did.")
+    warning: EarlyWarning = Field(default=EarlyWarning(), description="When a week of losses is an alarm.")
     causes: Causes = Field(default=Causes(), description="Why customers were lost, what it cost, what may be lost.")
     relationship: Relationship = Field(default=Relationship(), description="The report on how relationships stand.")
     simulate: Simulate = Field(default=Simulate(), description="The simulated company.")

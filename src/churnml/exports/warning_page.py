@@ -1,0 +1,139 @@
+"""The page of the early warning: what is out of line, since when, and each figure's last year as a chart."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date
+from typing import Any
+
+from churnml.exports.charts import Chart, line_chart
+from churnml.exports.page import Block, Paragraph, Section, Table, View, render_views
+from churnml.wording import figure, languages_from, words
+
+__all__ = ["warning_lines", "warning_page"]
+
+Found = Mapping[str, Any]
+_TONES = {"alarm": "warning", "quiet": "good", "unknown": "note"}
+
+
+def warning_page(found: Found, *, language: str = "en") -> bytes:
+    """Return the verdict as one self-contained page in English and Chinese.
+
+    Parameters
+    ----------
+    found : mapping
+        As :func:`churnml.flow.warning.verdict_of` returns it.
+    language : str, optional
+        The language shown first.
+    """
+    return render_views([_view(found, each) for each in languages_from(language)])
+
+
+def warning_lines(found: Found, *, language: str) -> list[str]:
+    """Return the verdict for a terminal: a line in all, and one for each figure that is out of line or unknown."""
+    return [_verdict(found, language).text, *(block.text for block in _findings(found, language))]
+
+
+def _view(found: Found, language: str) -> View:
+    first: list[Block] = [_verdict(found, language), *_findings(found, language)]
+    sections = [Section("", first)]
+    if found["figures"]:
+        sections.append(Section(words("warning.figures", language), [_table(found["figures"], language)]))
+        sections.append(Section(words("warning.year", language), list(_charts(found["figures"], language))))
+    how = {"n": found["false_alarms_per_year"], "weeks": found["guard_weeks"]}
+    sections.append(Section(words("warning.how", language), [Paragraph(words("warning.how_text", language, **how))]))
+    lead = words("warning.lead", language, day=_day(found["as_of"]))
+    return View(words("warning.title", language), language, sections, lead)
+
+
+def _day(text: str) -> date:
+    return date.fromisoformat(text[:10])
+
+
+def _verdict(found: Found, language: str) -> Paragraph:
+    verdict, n = found["verdict"], len(found["alarms"])
+    text = words(f"warning.verdict_{verdict}", language, day=_day(found["as_of"]), n=n)
+    return Paragraph(text, _TONES[verdict])
+
+
+def _findings(found: Found, language: str) -> Iterator[Paragraph]:
+    for each in found["figures"]:
+        last = each["weeks"][-1]
+        told = {"name": _name(each["name"], language), "start": _day(last["start"])}
+        if each["status"] == "silent":
+            yield Paragraph(words("warning.silent", language, expected=last["expected"], **told), "warning")
+        elif each["status"] == "missing":
+            yield Paragraph(words("warning.missing", language, **told), "note")
+        elif each["since"] is not None:
+            yield Paragraph(_alarm(each, language), "warning")
+        if last["to_arrive"]:
+            yield Paragraph(words("warning.to_arrive", language, n=last["to_arrive"], **told), "note")
+    if found["figures"] and found["figures"][0]["baseline"] == "level":
+        yield Paragraph(words("warning.no_season", language), "note")
+
+
+def _alarm(each: Found, language: str) -> str:
+    """Return since when a figure is out of line, and when a plain threshold would have said so."""
+    worst = next(week for week in reversed(each["weeks"]) if week["status"] in {"alarm", "silent"})
+    text = words(
+        f"warning.{'low' if each['falls'] else 'high'}",
+        language,
+        name=_name(each["name"], language),
+        since=_day(each["since"]),
+        start=_day(worst["start"]),
+        observed=worst["observed"],
+        expected=worst["expected"],
+    )
+    plain = each["plain_since"]
+    if plain is None:
+        return text + words("warning.plain_never", language)
+    return text + words("warning.plain_since", language, since=_day(plain))
+
+
+def _name(name: str, language: str) -> str:
+    family, _, detail = name.partition(":")
+    return words(f"warning.name_{family}", language, detail=detail)
+
+
+def _table(figures: Sequence[Found], language: str) -> Table:
+    names = ("figure", "observed", "to_arrive", "expected", "limit", "of", "since", "plain", "status")
+    headers = [words(f"warning.head_{name}", language) for name in names]
+    rows = [_cells(each, language) for each in figures]
+    caption = words("warning.caption", language, start=_day(figures[0]["weeks"][-1]["start"]))
+    return Table(headers, rows, figures=frozenset({1, 2, 3, 4, 5}), caption=caption)
+
+
+def _cells(each: Found, language: str) -> list[str]:
+    last = each["weeks"][-1]
+    parts = (("observed", "whole"), ("to_arrive", "rate"), ("expected", "rate"), ("limit", "whole"), ("of", "whole"))
+    # What is not known is no zero.
+    texts = ["" if last[key] is None else figure(last[key], kind, language) for key, kind in parts]
+    if last["observed"] is None:
+        texts[0] = words("warning.status_missing", language)
+    since = ["" if each[key] is None else figure(_day(each[key]), "date", language) for key in ("since", "plain_since")]
+    return [_name(each["name"], language), *texts, *since, words(f"warning.status_{each['status']}", language)]
+
+
+def _charts(figures: Sequence[Found], language: str) -> Iterator[Chart]:
+    for each in figures:
+        weeks = each["weeks"]
+        if len(weeks) < 2 or all(week["expected"] is None for week in weeks):
+            continue
+        places = list(range(len(weeks)))
+        lines = {words(f"warning.line_{key}", language): (places, _line(weeks, key)) for key in _LINES}
+        yield line_chart(
+            lines,
+            title=_name(each["name"], language),
+            note=words("warning.chart_note", language),
+            language=language,
+            x_label=words("warning.week", language),
+            y_kind="number",
+            x_names=[week["start"][2:] if k % 8 == 0 else "" for k, week in enumerate(weeks)],
+        )
+
+
+_LINES = ("observed", "expected", "limit")
+
+
+def _line(weeks: Sequence[Found], key: str) -> list[float]:
+    return [float("nan") if week[key] is None else float(week[key]) for week in weeks]

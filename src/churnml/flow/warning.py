@@ -1,0 +1,178 @@
+"""Stage warning: does the relationship begin to break? A dated verdict on losses and what runs ahead of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from churnml.config import Params
+from churnml.exports.warning_page import warning_page
+from churnml.flow.warning_series import Watch, watched_series
+from churnml.histories.store import History
+from churnml.relationship.warning.watch import Verdict, alphas, judged, judged_since
+from churnml.relationship.warning.weeks import Weeks, weeks_until
+from churnml.storage import write_bytes, write_json
+from churnml.timeline import us_to_iso
+
+__all__ = ["exit_code_of", "figures_of", "make_warning", "verdict_of", "write_warning"]
+
+ALARM_CODE, UNKNOWN_CODE = 5, 4
+_SHOWN_YEARS = 1
+_LAST = 2
+"""An alarm of one of so many last weeks is still an alarm."""
+
+
+def make_warning(params: Params, history: History, *, report: Path, page: Path) -> dict[str, Any]:
+    """Write the verdict.
+
+    Parameters
+    ----------
+    params : Params
+    history : History
+    report, page : Path
+        A JSON file, an HTML file.
+
+    Returns
+    -------
+    dict
+        As :func:`verdict_of` returns it.
+    """
+    found = verdict_of(params, history)
+    write_warning(found, report, page, language=params.campaign.language)
+    return found
+
+
+def write_warning(found: dict[str, Any], report: Path, page: Path, *, language: str) -> None:
+    """Write a verdict as JSON and as a page."""
+    write_json(found, report)
+    write_bytes(warning_page(found, language=language), page)
+
+
+def exit_code_of(found: dict[str, Any]) -> int:
+    """Return 5 on an alarm, 4 where nothing can be said, else 0."""
+    return {"alarm": ALARM_CODE, "unknown": UNKNOWN_CODE}.get(found["verdict"], 0)
+
+
+def verdict_of(params: Params, history: History) -> dict[str, Any]:
+    """Return the verdict at the end of the history.
+
+    Returns
+    -------
+    dict
+        ``as_of``; ``verdict`` (``alarm``, ``quiet``, or ``unknown`` where no figure can be judged); ``regime``
+        (``alarm`` while losses themselves are one, else ``normal``); ``false_alarms_per_year``, ``guard_weeks``;
+        ``figures``, one entry a watched series with its last year of weeks.
+    """
+    block = params.warning
+    figures: list[dict[str, Any]] = []
+    if params.churn.definition != "label":
+        first = history.tables[params.churn.table].first_us
+        weeks = weeks_until(history.as_of, first=first, most=block.history_weeks)
+        figures = figures_of(params, watched_series(params, history, weeks), weeks)
+    alarms = [each["name"] for each in figures if each["since"] is not None]
+    is_judged = any(each["status"] in {"quiet", "alarm"} for each in figures)
+    return {
+        "as_of": us_to_iso(history.as_of),
+        "verdict": "alarm" if alarms else "quiet" if is_judged else "unknown",
+        "regime": "alarm" if "losses" in alarms else "normal",
+        "alarms": alarms,
+        "false_alarms_per_year": block.false_alarms_per_year,
+        "guard_weeks": block.guard_weeks,
+        "figures": figures,
+    }
+
+
+def figures_of(params: Params, watches: Sequence[Watch], weeks: Weeks) -> list[dict[str, Any]]:
+    """Return an entry a series; channels are judged first: where one is silent, what is counted from it is not known.
+
+    Parameters
+    ----------
+    params : Params
+    watches : sequence of Watch
+    weeks : Weeks
+
+    Returns
+    -------
+    list of dict
+        ``name``, ``tables``, ``is_channel``, ``falls``, ``status`` of the last week (``quiet``, ``alarm``, ``missing``,
+        ``silent``, ``short``), ``baseline``, ``since`` and ``plain_since`` (when the alarm began, and when a plain
+        threshold would have), ``weeks``.
+    """
+    of_losses, of_others = alphas(len(watches) - 1, per_year=params.warning.false_alarms_per_year, year=weeks.year)
+    judge = _Judge(weeks, params.warning.guard_weeks)
+    verdicts: dict[str, list[Verdict]] = {}
+    for watch in sorted(watches, key=lambda each: not each.is_channel):
+        alpha = of_losses if watch.series.name == "losses" else of_others
+        verdicts[watch.series.name] = judge.year(_heard(watch, verdicts.get(watch.channel, [])), alpha)
+    return [_figure(watch, verdicts[watch.series.name], weeks) for watch in watches]
+
+
+def _heard(watch: Watch, arrivals: Sequence[Verdict]) -> Watch:
+    """Return the series without the weeks in which its channel was silent."""
+    silent = [each.week for each in arrivals if each.status == "alarm" and each.observed == 0]
+    known = watch.series.known.copy()
+    known[silent] = False
+    return replace(watch, series=replace(watch.series, known=known))
+
+
+class _Judge:
+    """Judges the last year of weeks of a series."""
+
+    def __init__(self, weeks: Weeks, guard: int) -> None:
+        self.n, self.guard, self.length = len(weeks.starts), guard, weeks.year
+
+    def year(self, watch: Watch, alpha: float) -> list[Verdict]:
+        first = max(0, self.n - round(_SHOWN_YEARS * self.length))
+        return [
+            judged(watch.series, week, alpha=alpha, guard=self.guard, year=self.length) for week in range(first, self.n)
+        ]
+
+
+def _figure(watch: Watch, verdicts: Sequence[Verdict], weeks: Weeks) -> dict[str, Any]:
+    last = verdicts[-1]
+    since, plain = (judged_since(verdicts, last=_LAST, is_plain=each) for each in (False, True))
+    return {
+        "name": watch.series.name,
+        "tables": list(watch.tables),
+        "is_channel": watch.is_channel,
+        "falls": watch.series.falls,
+        "status": _status(watch, last),
+        "baseline": last.kind,
+        "since": None if since is None else _begin(weeks, since),
+        "plain_since": None if plain is None else _begin(weeks, plain),
+        "weeks": [_week(watch, each, weeks) for each in verdicts],
+    }
+
+
+def _status(watch: Watch, verdict: Verdict) -> str:
+    """Return what a week is; a channel without a single row is silent."""
+    is_silent = watch.is_channel and verdict.status == "alarm" and verdict.observed == 0
+    return "silent" if is_silent else verdict.status
+
+
+def _begin(weeks: Weeks, week: int) -> str:
+    return us_to_iso(int(weeks.starts[week]))[:10]
+
+
+def _week(watch: Watch, verdict: Verdict, weeks: Weeks) -> dict[str, Any]:
+    status = _status(watch, verdict)
+    is_known = status not in {"missing", "silent"}
+    return {
+        "start": _begin(weeks, verdict.week),
+        "status": status,
+        "observed": int(verdict.observed) if is_known else None,
+        "of": int(watch.series.exposure[verdict.week]) if is_known else None,
+        "to_arrive": _number(verdict.estimated - verdict.observed) if is_known else None,
+        "expected": _number(verdict.expected),
+        "limit": _number(verdict.limit),
+        "p_value": _number(verdict.p_value, 8),
+        "is_plain_alarm": verdict.is_plain_alarm,
+    }
+
+
+def _number(value: float, decimals: int = 2) -> float | None:
+    return round(float(value), decimals) if np.isfinite(value) else None

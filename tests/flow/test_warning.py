@@ -1,0 +1,116 @@
+"""The early warning, against the raw rows of a small company."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from page_reader import PageReader
+from test_cli import churnml
+
+from churnml.config import load_params
+from churnml.exports.warning_page import warning_lines, warning_page
+from churnml.flow.warning import exit_code_of, figures_of
+from churnml.flow.warning_series import Watch
+from churnml.relationship.warning.watch import Series
+from churnml.relationship.warning.weeks import weeks_until
+from churnml.timeline import DAY_US
+
+NOW = datetime(2024, 6, 30, tzinfo=UTC)
+
+
+@pytest.fixture(scope="module")
+def told(golden: Path) -> dict[str, Any]:
+    return json.loads((golden / "reports/warning.json").read_text(encoding="utf-8"))
+
+
+def figure(told: dict[str, Any], name: str) -> dict[str, Any]:
+    return next(each for each in told["figures"] if each["name"] == name)
+
+
+def test_losses_and_who_was_at_risk_are_those_of_the_raw_orders(golden: Path, told: dict[str, Any]) -> None:
+    """A silence of 30 days is a loss; at risk is who bought within 90 days, as far as it was known."""
+    rows = pq.read_table(golden / "data/simulated/orders.parquet").to_pylist()
+    orders = [r for r in rows if r["net_amount"] >= 0 and r["loaded_at"] <= NOW]
+    at: dict[str, list[datetime]] = {}
+    for row in orders:
+        at.setdefault(row["customer_id"], []).append(row["ordered_at"])
+    for back in (1, 2, 10):
+        start = NOW - timedelta(days=7 * back)
+        lost = 0
+        for times in at.values():
+            ends = [*sorted(set(times))[1:], datetime.max.replace(tzinfo=UTC)]
+            for one, following in zip(sorted(set(times)), ends, strict=True):
+                since = one + timedelta(days=30)
+                lost += following > since and start < since <= start + timedelta(days=7)
+        there = {
+            r["customer_id"]
+            for r in orders
+            if max(r["ordered_at"], r["loaded_at"]) <= start and r["ordered_at"] > start - timedelta(days=90)
+        }
+        week = figure(told, "losses")["weeks"][-back]
+        assert (week["start"], week["observed"], week["of"]) == (start.date().isoformat(), lost, len(there))
+
+
+def test_the_verdict_is_dated_and_says_what_it_is_made_of(told: dict[str, Any]) -> None:
+    assert told["as_of"].startswith("2024-06-30")
+    assert told["verdict"] in {"quiet", "alarm"}
+    assert {"losses", "activity"} <= {each["name"] for each in told["figures"]}
+    assert (told["verdict"] == "alarm") == bool(told["alarms"])
+
+
+def test_the_page_reads_in_both_languages(golden: Path) -> None:
+    page = PageReader((golden / "reports/warning.html").read_bytes())
+    assert "Early warning" in page.text
+    assert "预警" in page.text
+    assert "script" not in page.tags
+
+
+def test_the_command_writes_the_verdict_and_its_code(
+    golden: Path, tmp_path: Path, told: dict[str, Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    code = churnml("warn", "--out", str(tmp_path), folder=golden)
+    assert code == exit_code_of(told)
+    assert json.loads((tmp_path / "warning.json").read_text(encoding="utf-8")) == told
+    assert (tmp_path / "warning.html").read_bytes() == (golden / "reports/warning.html").read_bytes()
+    assert "30 Jun 2024" in capsys.readouterr().out
+
+
+def watch(name: str, counts: np.ndarray, **more: Any) -> Watch:
+    n = len(counts)
+    series = Series(name, counts, np.full(n, 900.0), np.ones(n), np.ones(n, dtype=bool), more.pop("falls", False))
+    return Watch(series, ("tickets",), **more)
+
+
+@pytest.fixture
+def silent(golden: Path) -> dict[str, Any]:
+    """A company whose tickets of the last week did not come."""
+    rng, params = np.random.default_rng(0), load_params(golden / "params.yaml")
+    counts = rng.poisson(40, 120).astype(float)
+    counts[-1] = 0
+    watches = [
+        watch("losses", rng.poisson(30, 120).astype(float)),
+        watch("complaints", counts, channel="arrivals:tickets"),
+        watch("arrivals:tickets", counts, falls=True, is_channel=True),
+    ]
+    weeks = weeks_until(int(NOW.timestamp() * 1e6), first=int(NOW.timestamp() * 1e6) - 120 * 7 * DAY_US, most=200)
+    figures = figures_of(params, watches, weeks)
+    alarms = [each["name"] for each in figures if each["since"] is not None]
+    rule = {"as_of": NOW.isoformat(), "false_alarms_per_year": 0.2, "guard_weeks": 8}
+    return {**rule, "verdict": "alarm", "alarms": alarms, "figures": figures}
+
+
+def test_a_silent_channel_alerts_and_its_figure_is_missing_never_zero(silent: dict[str, Any]) -> None:
+    assert silent["alarms"] == ["arrivals:tickets"]
+    assert figure(silent, "arrivals:tickets")["status"] == "silent"
+    last = figure(silent, "complaints")["weeks"][-1]
+    assert (last["status"], last["observed"]) == ("missing", None)
+    assert figure(silent, "losses")["status"] == "quiet"
+    page = PageReader(warning_page(silent)).text
+    assert "silent. Not a single one came in the week from 23 Jun 2024" in page
+    assert any("missing for the week" in line for line in warning_lines(silent, language="en"))

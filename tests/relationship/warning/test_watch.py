@@ -1,0 +1,148 @@
+"""Simulated weeks: doublings are flagged in time, quiet years are quiet, and only the past decides."""
+
+from __future__ import annotations
+
+import dataclasses
+import warnings
+
+import numpy as np
+import pytest
+
+from churnml.relationship.warning.baseline import forecast
+from churnml.relationship.warning.watch import Series, alphas, judged, judged_since
+
+YEAR, N, PER_YEAR, GUARD = 52, 156, 0.2, 8
+LOSSES, OTHER = alphas(6, per_year=PER_YEAR, year=YEAR)
+
+
+def simulated(seed: int, *, mean: float = 30.0, factor: float = 1.0, since: int = N, falls: bool = False) -> Series:
+    """Return weeks with trend, season and more noise than Poisson; from ``since`` on the rate is ``factor`` times."""
+    rng = np.random.default_rng(seed)
+    weeks, exposure = np.arange(N), np.full(N, 3000.0)
+    rate = mean * np.exp(0.1 * (weeks - N / 2) / YEAR + 0.3 * np.sin(2 * np.pi * (weeks / YEAR + rng.random())))
+    rate[since:] *= factor
+    counts = rng.poisson(rng.gamma(rate / 0.3, 0.3)).astype(np.float64)
+    return Series("losses", counts, exposure, np.ones(N), np.ones(N, dtype=bool), falls)
+
+
+def first_alarm(series: Series, since: int, *, is_plain: bool) -> int:
+    """Return how many weeks after a jump it is flagged, 6 where it is not within six."""
+    for after in range(6):
+        found = judged(series, since + after, alpha=LOSSES, guard=GUARD, year=YEAR)
+        if found.is_plain_alarm if is_plain else found.status == "alarm":
+            return after
+    return 6
+
+
+def false_alarms(seed: int, first: int, last: int) -> int:
+    """Return how many alarms the series of a quiet company raise in a stretch of weeks; neighbours are one."""
+    found = 0
+    for k in range(7):
+        series, alpha = simulated(1000 * seed + k, falls=k == 1), OTHER if k else LOSSES
+        flags = [
+            judged(series, week, alpha=alpha, guard=GUARD, year=YEAR).status == "alarm" for week in range(first, last)
+        ]
+        found += sum(flag and not any(flags[max(0, place - 2) : place]) for place, flag in enumerate(flags))
+    return found
+
+
+def test_a_doubling_is_flagged_within_two_weeks_and_before_a_plain_threshold() -> None:
+    companies = [simulated(seed, factor=2.0, since=150) for seed in range(100)]
+    found, plain = ([first_alarm(each, 150, is_plain=is_plain) for each in companies] for is_plain in (False, True))
+    assert sum(after < 2 for after in found) >= 95
+    assert np.mean(found) < np.mean(plain)
+    assert sum(f < p for f, p in zip(found, plain, strict=True)) > sum(f > p for f, p in zip(found, plain, strict=True))
+
+
+def test_a_quiet_half_year_of_all_figures_has_hardly_an_alarm() -> None:
+    assert sum(false_alarms(seed, 130, 156) for seed in range(6)) <= 2
+
+
+@pytest.mark.slow
+def test_a_quiet_year_has_at_most_one_false_alarm() -> None:
+    found = [false_alarms(seed, 104, 156) for seed in range(100, 150)]
+    assert sum(n <= 1 for n in found) >= 45
+    assert np.mean(found) <= 1.0
+
+
+def test_a_fall_is_flagged_only_where_falls_matter() -> None:
+    half = simulated(3, mean=200, factor=0.5, since=154)
+    assert judged(half, 155, alpha=OTHER, guard=GUARD, year=YEAR).status == "quiet"
+    found = judged(dataclasses.replace(half, falls=True), 155, alpha=OTHER, guard=GUARD, year=YEAR)
+    assert found.status == "alarm"
+    assert found.observed < found.limit < found.expected
+
+
+def test_later_weeks_and_those_of_the_guard_change_nothing_of_what_was_due() -> None:
+    series = simulated(1)
+    changed = series.counts.copy()
+    changed[140 - GUARD : 139] *= 5
+    changed[141:] *= 5
+    before, after = (
+        judged(dataclasses.replace(series, counts=counts), 140, alpha=LOSSES, guard=GUARD, year=YEAR)
+        for counts in (series.counts, changed)
+    )
+    assert before.expected == after.expected
+
+
+def test_an_earlier_crisis_does_not_become_what_is_usual() -> None:
+    quiet, crisis = simulated(2), simulated(2)
+    crisis.counts[90:96] *= 4
+    expected = [judged(each, 150, alpha=LOSSES, guard=GUARD, year=YEAR).expected for each in (quiet, crisis)]
+    assert expected[1] == pytest.approx(expected[0], rel=0.15)
+
+
+def test_what_has_not_arrived_yet_is_allowed_for() -> None:
+    series = simulated(4, mean=100)
+    complete = np.ones(N)
+    complete[-1] = 0.5
+    counts = series.counts.copy()
+    counts[-1] //= 2
+    late = dataclasses.replace(series, counts=counts, completeness=complete, falls=True)
+    found = judged(late, N - 1, alpha=OTHER, guard=GUARD, year=YEAR)
+    assert found.status == "quiet"
+    assert found.estimated == 2 * found.observed
+    taken_as_whole = dataclasses.replace(late, completeness=np.ones(N))
+    assert judged(taken_as_whole, N - 1, alpha=OTHER, guard=GUARD, year=YEAR).status == "alarm"
+
+
+def test_an_unknown_week_is_missing_and_a_short_past_is_told() -> None:
+    series = simulated(5)
+    series.known[-1] = False
+    missing = judged(series, N - 1, alpha=OTHER, guard=GUARD, year=YEAR)
+    assert missing.status == "missing"
+    assert np.isnan(missing.observed)
+    assert judged(series, 20, alpha=OTHER, guard=GUARD, year=YEAR).status == "short"
+
+
+def test_the_alarm_began_where_its_weeks_began() -> None:
+    series = simulated(6, factor=2.5, since=150)
+    verdicts = [judged(series, week, alpha=LOSSES, guard=GUARD, year=YEAR) for week in range(140, N)]
+    assert judged_since(verdicts, last=2) in {150, 151}
+    assert judged_since(verdicts[:10], last=2) is None
+
+
+def test_the_line_is_that_of_statsmodels() -> None:
+    with warnings.catch_warnings():
+        # pandas tells statsmodels, when it is opened, of decorators that it is going to drop.
+        warnings.simplefilter("ignore")
+        from statsmodels.genmod.families import Poisson
+        from statsmodels.genmod.generalized_linear_model import GLM
+    series, weeks = simulated(7), np.arange(N)
+    due = forecast(
+        series.counts[:150],
+        series.exposure[:150],
+        weeks[:150],
+        ahead=weeks[150:152],
+        ahead_exposure=series.exposure[150:152],
+        year=YEAR,
+        falls=True,  # no week sticks out downwards by three, so all weights are one
+    )
+    turn = 2 * np.pi * weeks / YEAR
+    design = np.stack([np.ones(N), weeks / YEAR, np.sin(turn), np.cos(turn)], axis=1)
+    fit = GLM(series.counts[:150], design[:150], family=Poisson(), offset=np.log(series.exposure[:150])).fit(scale="X2")
+    assert due is not None
+    assert due.mean == pytest.approx(3000 * np.exp(design[150:152] @ fit.params))
+    assert due.dispersion == pytest.approx(fit.scale)
+    gradient = design[150:152] * due.mean[:, None]
+    assert due.covariance == pytest.approx(gradient @ fit.cov_params() @ gradient.T)
