@@ -268,4 +268,4 @@ def test_mr_02_one_flipped_bit_of_a_registered_model_is_refused(golden: Path, tm
         with pytest.raises(ModelError, match=r"differs from what was registered|format not allowed"):
             open_models(tmp_path, "models:/churn/1", folder=tmp_path / "fetched")
         path.write_bytes(whole)
-    assert open_models(tmp_path, "models:/churn/1", folder=tmp_path / "fetched").churn
+    assert open_models(tmp_path, "models:/churn/1", folder=tmp_path / "fetched").models.churn
