@@ -7,8 +7,10 @@ project is a write point: Python's own audit events say so, not a list of the pl
 
 from __future__ import annotations
 
+import errno
 import json
 import os
+import resource
 import shutil
 import subprocess
 import sys
@@ -92,9 +94,9 @@ class Nursery:
 
     process: subprocess.Popen[str]
 
-    def begin(self, name: str, folder: Path, states: Path | None = None) -> int:
+    def begin(self, name: str, folder: Path, states: Path | None = None, **more: int) -> int:
         """Start a stage in a folder; returns its process number."""
-        asked = {"stage": name, "folder": str(folder), "states": states and str(states)}
+        asked = {"stage": name, "folder": str(folder), "states": states and str(states), **more}
         self.process.stdin.write(json.dumps(asked) + "\n")
         self.process.stdin.flush()
         return int(self.process.stdout.readline())
@@ -106,6 +108,16 @@ class Nursery:
     def run(self, name: str, folder: Path, states: Path | None = None) -> int:
         """Run a stage to its end; ``states`` receives the folder as it was before every write."""
         self.begin(name, folder, states)
+        return self.end()
+
+    def run_full(self, name: str, folder: Path, **where: int) -> int:
+        """Run a stage on a full disk: from a write point on (``full_at``), or for files longer than ``most`` bytes."""
+        self.begin(name, folder, **where)
+        return self.end()
+
+    def run_capped(self, name: str, folder: Path, *, room: int) -> int:
+        """Run a stage that may take so many bytes of addresses more than it has when it begins."""
+        self.begin(name, folder, room=room)
         return self.end()
 
     def run_killed(self, name: str, folder: Path, *, after: float) -> int:
@@ -155,13 +167,42 @@ class _Camera:
 
     def _is_write(self, event: str, args: tuple[Any, ...]) -> bool:
         if event == "open" and isinstance(args[2], int) and args[2] & _WRITING:
-            return self._is_inside(args[0])
-        return event in _CHANGES and self._is_inside(args[0]) and os.path.lexists(args[0]) == (event != "os.mkdir")
+            return _is_inside(args[0], self.folder)
+        is_change = event in _CHANGES and _is_inside(args[0], self.folder)
+        return is_change and os.path.lexists(args[0]) == (event != "os.mkdir")
 
-    def _is_inside(self, path: Any) -> bool:
-        return isinstance(path, str | bytes | os.PathLike) and os.path.abspath(os.fsdecode(path)).startswith(
-            self.folder
-        )
+
+def _is_inside(path: Any, folder: str) -> bool:
+    return isinstance(path, str | bytes | os.PathLike) and os.path.abspath(os.fsdecode(path)).startswith(folder)
+
+
+@dataclass(slots=True)
+class _FullDisk:
+    """Lets nothing be made or synced from a write point on; what is there can be renamed and removed."""
+
+    folder: str
+    left: int
+
+    def see(self, event: str, args: tuple[Any, ...]) -> None:
+        writes = event == "os.mkdir" or (event == "open" and isinstance(args[2], int) and args[2] & _WRITING)
+        if writes and _is_inside(args[0], self.folder):
+            self.write()
+
+    def write(self) -> None:
+        self.left -= 1
+        if self.left < 0:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def _fill(disk: _FullDisk) -> None:
+    sync = os.fsync
+
+    def no_sync(descriptor: int) -> None:
+        disk.write()
+        sync(descriptor)
+
+    os.fsync = no_sync
+    sys.addaudithook(disk.see)
 
 
 def _watch(camera: _Camera) -> None:
@@ -187,6 +228,13 @@ def _child(asked: Mapping[str, Any]) -> int:
     camera = _Camera(asked["folder"] + os.sep, Path(asked["states"])) if asked["states"] else None
     if camera:
         _watch(camera)
+    if "full_at" in asked:
+        _fill(_FullDisk(asked["folder"] + os.sep, asked["full_at"]))
+    if "most" in asked:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (asked["most"], asked["most"]))
+    if "room" in asked:
+        cap = int(Path("/proc/self/statm").read_text().split()[0]) * os.sysconf("SC_PAGESIZE") + asked["room"]
+        resource.setrlimit(resource.RLIMIT_AS, (cap, cap))
     name = asked["stage"]
     with few_trees():
         code = ends_well(lambda: stage(name)(arguments(name)))

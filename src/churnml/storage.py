@@ -132,16 +132,18 @@ def as_fault(final: Path, *, temp: Path | None = None, needs: int = 0) -> Iterat
     except EnvironmentFault:
         raise
     except OSError as error:
-        raise _write_fault(error, final, max(1, needs, size_of(temp) if temp else 0)) from error
+        raise _write_fault(error, final, needs=needs, written=size_of(temp) if temp else 0) from error
 
 
-def _write_fault(error: OSError, final: Path, needs: int) -> EnvironmentFault:
+def _write_fault(error: OSError, final: Path, *, needs: int, written: int) -> EnvironmentFault:
     """Say which path could not be written, and how many bytes it takes or which folder is closed."""
-    why, rule = error.strerror or "input/output error", "environment.write"
+    # Arrow says more than the system does, in words of its own.
+    why, rule = os.strerror(error.errno) if error.errno else "input/output error", "environment.write"
     next_step = "Free disk space or mend the permissions, then run again."
     folder = next((each for each in final.parents if each.is_dir()), final.parent)
     if error.errno in NO_ROOM:
-        rule, why = "environment.no_room", f"{why}; at least {needs:,} bytes are needed, {_free(folder)} are free"
+        wanted = f"about {needs:,}" if needs > written else f"more than {written:,}"
+        rule, why = "environment.no_room", f"{why}; {wanted} bytes are needed, {_free(folder)} are free"
         next_step = "Free disk space, then run again."
     elif error.errno in _CLOSED:
         rule, why = "environment.read_only", f"{why}; folder {_shown(folder)}"

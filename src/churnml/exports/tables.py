@@ -60,7 +60,7 @@ def write_csv(
         _check_finite(table[name], name)
     head = pa.RecordBatch.from_arrays([pa.array([name]) for name in names], names=table.column_names)
     refuse_shared(path.parent)
-    with new_file(path) as temp, temp.open("wb") as stream:
+    with new_file(path, needs=table.nbytes) as temp, temp.open("wb") as stream:
         stream.write(_BOM if bom else b"")
         for batch in (head, *table.to_batches(max_chunksize=_BATCH_ROWS)):
             stream.write(_lines(batch, formula_guard=formula_guard))

@@ -137,7 +137,12 @@ def write_workbook(path: Path, sheets: Sequence[Sheet], *, explanation: Explanat
     for sheet in sheets:
         _check(sheet)
     refuse_shared(path.parent)
-    with new_file(path) as temp, private_folder(path.parent, f"{path.name}.parts") as parts, _as_os_error():
+    needs = sum(sheet.table.nbytes for sheet in sheets)
+    with (
+        new_file(path, needs=needs) as temp,
+        private_folder(path.parent, f"{path.name}.parts") as parts,
+        _as_os_error(),
+    ):
         options = {
             "constant_memory": True,
             "tmpdir": str(parts),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import logging
 import os
+import shutil
 import sqlite3
 import time
 import warnings
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 __all__ = ["Store", "has_store", "open_store", "server_address", "unusable"]
 
 _LOCK_WAIT_SECONDS = 60.0
+_STORE_BYTES = 2 << 20
+"""What a store takes when it is made, and its journal."""
 
 _FORCED = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -95,6 +98,7 @@ def open_store(root: Path) -> Iterator[Store]:
     for name, value in _DEFAULTS.items():
         os.environ.setdefault(name, value)
     from mlflow.exceptions import MlflowException
+    from sqlalchemy.exc import SQLAlchemyError
 
     for name in ("mlflow", "alembic"):
         logging.getLogger(name).setLevel(logging.WARNING)
@@ -110,9 +114,27 @@ def open_store(root: Path) -> Iterator[Store]:
             raise ModelError(
                 "refused by the model registry", rule="model.registry_refused", next_step="Run churnml doctor."
             ) from error
-        raise unusable() from error
-    except (OSError, sqlite3.Error) as error:
-        raise unusable() from error
+        raise _full(root, error) or unusable() from error
+    except (OSError, sqlite3.Error, SQLAlchemyError) as error:
+        # MLflow lets what its database library says while a store is made pass as it is.
+        raise _full(root, error) or unusable() from error
+
+
+def _full(root: Path, error: BaseException | None) -> EnvironmentFault | None:
+    """Return the error for a disk that is full, where that is what the database says; None otherwise."""
+    while error is not None:
+        code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+        if code in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR):
+            free = shutil.disk_usage(root).free
+            return EnvironmentFault(
+                f"cannot be written ({'disk full' if code == sqlite3.SQLITE_FULL else 'input/output error'}; about "
+                f"{_STORE_BYTES:,} bytes are needed, {free:,} are free)",
+                rule="environment.no_room",
+                file="mlflow.db",
+                next_step="Free disk space, then run again.",
+            )
+        error = error.__cause__ or error.__context__ or getattr(error, "orig", None)
+    return None
 
 
 def server_address() -> str | None:
