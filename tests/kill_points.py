@@ -58,7 +58,7 @@ def furnish(folder: Path, name: str, source: Path, *, has_old: bool = False) -> 
     for path in set(outputs(name)) - _READ_AGAIN if has_old else ():
         units = [f"{path}/{each.name}" for each in (source / path).iterdir()] if path in _UNITS_BELOW else [path]
         for unit in units:
-            place = folder / unit if (source / unit).is_file() else folder / unit / "old"
+            place = folder / unit if Path(unit).suffix else folder / unit / "old"
             place.parent.mkdir(parents=True, exist_ok=True)
             place.write_bytes(b"old")
 

@@ -12,6 +12,8 @@ import pytest
 from kill_points import Nursery, furnish, leftovers, made, nursery, partial
 from small_company import STAGES
 
+from churnml.dvc_run import clean_up
+
 QUICK = ("snapshots", "label")
 DEAR = ("train_churn", "train_clv", "evaluate")
 ALL = tuple(name for name in STAGES if name != "fetch")
@@ -39,7 +41,8 @@ def watched(stages: Nursery, name: str, golden: Path, folder: Path, *, has_old: 
 
 
 def run_again(stages: Nursery, name: str, state: Path, whole: dict[str, dict[str, str]]) -> None:
-    """Run a stage where it was killed: the same bytes, and nothing temporary is left."""
+    """Clean up where a stage was killed, as every run does first, and run it: the same bytes, nothing temporary."""
+    clean_up(state)
     assert stages.run(name, state) == 0
     assert made(state, name) == whole
     assert leftovers(state) == []
