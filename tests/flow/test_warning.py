@@ -15,8 +15,10 @@ from test_cli import churnml
 
 from churnml.config import load_params
 from churnml.exports.warning_page import warning_lines, warning_page
-from churnml.flow.warning import exit_code_of, figures_of
+from churnml.flow.warning import exit_code_of, figures_of, verdict_of
+from churnml.flow.warning_parts import excess_by_part
 from churnml.flow.warning_series import Watch
+from churnml.histories.store import open_history
 from churnml.relationship.warning.watch import Series
 from churnml.relationship.warning.weeks import weeks_until
 from churnml.timeline import DAY_US
@@ -102,7 +104,7 @@ def silent(golden: Path) -> dict[str, Any]:
     figures = figures_of(params, watches, weeks)
     alarms = [each["name"] for each in figures if each["since"] is not None]
     rule = {"as_of": NOW.isoformat(), "false_alarms_per_year": 0.2, "guard_weeks": 8}
-    return {**rule, "verdict": "alarm", "alarms": alarms, "figures": figures}
+    return {**rule, "verdict": "alarm", "alarms": alarms, "figures": figures, "parts": []}
 
 
 def test_a_silent_channel_alerts_and_its_figure_is_missing_never_zero(silent: dict[str, Any]) -> None:
@@ -114,3 +116,23 @@ def test_a_silent_channel_alerts_and_its_figure_is_missing_never_zero(silent: di
     page = PageReader(warning_page(silent)).text
     assert "silent. Not a single one came in the week from 23 Jun 2024" in page
     assert any("missing for the week" in line for line in warning_lines(silent, language="en"))
+
+
+def test_the_excess_is_shared_out_to_the_hundredth_and_losses_are_those_of_the_raw_rows(golden: Path) -> None:
+    params, history = load_params(golden / "params.yaml"), open_history(golden / "data/prepared")
+    weeks = weeks_until(history.as_of, first=history.tables["orders"].first_us, most=260)
+    found = excess_by_part(params, history, weeks, since=len(weeks.starts) - 6, guard=8, expected=7.77)
+    told = verdict_of(params, history)
+    losses = figure(told, "losses")["weeks"][-6:]
+    lost = sum(week["observed"] for week in losses)
+    assert "segment" in {part["by"].partition(":")[0] for part in found}
+    for part in found:
+        rows = part["levels"]
+        assert sum(row["observed"] for row in rows) == lost
+        assert sum(round(100 * row["due"]) for row in rows) == 777
+        assert sum(round(100 * row["excess"]) for row in rows) == 100 * lost - 777
+        assert sum(row["share"] for row in rows) == pytest.approx(1.0, abs=1e-4)
+        assert sum(row["at_risk"] for row in rows) == losses[-1]["of"]
+        assert [row["rank"] for row in rows] == list(range(1, len(rows) + 1))
+    page = PageReader(warning_page({**told, "parts": found})).text
+    assert "Where the excess of losses comes from" in page

@@ -13,6 +13,7 @@ from churnml.wording import figure, languages_from, words
 __all__ = ["warning_lines", "warning_page"]
 
 Found = Mapping[str, Any]
+_MOST_LEVELS = 12
 _TONES = {"alarm": "warning", "quiet": "good", "unknown": "note"}
 
 
@@ -39,6 +40,8 @@ def _view(found: Found, language: str) -> View:
     sections = [Section("", first)]
     if found["figures"]:
         sections.append(Section(words("warning.figures", language), [_table(found["figures"], language)]))
+        if found["parts"]:
+            sections.append(Section(words("warning.parts", language), list(_parts(found, language))))
         sections.append(Section(words("warning.year", language), list(_charts(found["figures"], language))))
     how = {"n": found["false_alarms_per_year"], "weeks": found["guard_weeks"]}
     sections.append(Section(words("warning.how", language), [Paragraph(words("warning.how_text", language, **how))]))
@@ -112,6 +115,26 @@ def _cells(each: Found, language: str) -> list[str]:
         texts[0] = words("warning.status_missing", language)
     since = ["" if each[key] is None else figure(_day(each[key]), "date", language) for key in ("since", "plain_since")]
     return [_name(each["name"], language), *texts, *since, words(f"warning.status_{each['status']}", language)]
+
+
+def _parts(found: Found, language: str) -> Iterator[Block]:
+    """Yield a table for each way to part customers, by priority."""
+    yield Paragraph(words("warning.parts_text", language), "note")
+    names = ("level", "observed", "expected", "excess", "share", "p_value", "at_risk", "value", "rank")
+    headers = [words(f"warning.head_{name}", language) for name in names]
+    for part in found["parts"]:
+        family, _, detail = part["by"].partition(":")
+        rows = [_part_cells(row, found["currency"], language) for row in part["levels"][:_MOST_LEVELS]]
+        caption = words(f"warning.by_{family}", language, detail=detail)
+        yield Table(headers, rows, figures=frozenset(range(1, len(names))), caption=caption)
+
+
+def _part_cells(row: Found, currency: str, language: str) -> list[str]:
+    kinds = {"observed": "whole", "due": "number", "excess": "number", "share": "percent", "p_value": "percent"}
+    level = words("warning.level_unknown", language) if row["level"] is None else row["level"]
+    value = "" if row["value"] is None else figure(row["value"], "money", language, currency=currency)
+    texts = [figure(row[key], kind, language) for key, kind in kinds.items()]
+    return [level, *texts, figure(row["at_risk"], "whole", language), value, figure(row["rank"], "whole", language)]
 
 
 def _charts(figures: Sequence[Found], language: str) -> Iterator[Chart]:

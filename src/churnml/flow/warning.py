@@ -11,6 +11,7 @@ import numpy as np
 
 from churnml.config import Params
 from churnml.exports.warning_page import warning_page
+from churnml.flow.warning_parts import excess_by_part
 from churnml.flow.warning_series import Watch, watched_series
 from churnml.histories.store import History
 from churnml.relationship.warning.watch import Verdict, alphas, judged, judged_since
@@ -65,14 +66,17 @@ def verdict_of(params: Params, history: History) -> dict[str, Any]:
     dict
         ``as_of``; ``verdict`` (``alarm``, ``quiet``, or ``unknown`` where no figure can be judged); ``regime``
         (``alarm`` while losses themselves are one, else ``normal``); ``false_alarms_per_year``, ``guard_weeks``;
-        ``figures``, one entry a watched series with its last year of weeks.
+        ``figures``, one entry a watched series with its last year of weeks; ``parts``, where an excess of losses comes
+        from, empty while there is none.
     """
     block = params.warning
     figures: list[dict[str, Any]] = []
+    parts: list[dict[str, Any]] = []
     if params.churn.definition != "label":
         first = history.tables[params.churn.table].first_us
         weeks = weeks_until(history.as_of, first=first, most=block.history_weeks)
         figures = figures_of(params, watched_series(params, history, weeks), weeks)
+        parts = _parts(params, history, weeks, figures[0])
     alarms = [each["name"] for each in figures if each["since"] is not None]
     is_judged = any(each["status"] in {"quiet", "alarm"} for each in figures)
     return {
@@ -82,8 +86,22 @@ def verdict_of(params: Params, history: History) -> dict[str, Any]:
         "alarms": alarms,
         "false_alarms_per_year": block.false_alarms_per_year,
         "guard_weeks": block.guard_weeks,
+        "currency": params.histories.currency,
         "figures": figures,
+        "parts": parts,
     }
+
+
+def _parts(params: Params, history: History, weeks: Weeks, losses: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return where the excess of losses comes from; nothing while they are in line."""
+    if losses["since"] is None:
+        return []
+    begun = [week for week in losses["weeks"] if week["start"] >= losses["since"]]
+    if any(week["expected"] is None for week in begun):
+        return []
+    since, expected = len(weeks.starts) - len(begun), sum(week["expected"] for week in begun)
+    guard = params.warning.guard_weeks
+    return excess_by_part(params, history, weeks, since=since, guard=guard, expected=expected)
 
 
 def figures_of(params: Params, watches: Sequence[Watch], weeks: Weeks) -> list[dict[str, Any]]:

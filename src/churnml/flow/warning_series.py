@@ -23,7 +23,7 @@ from churnml.snapshots.lost import endings, silences
 from churnml.snapshots.population import at_risk
 from churnml.timeline import NEVER
 
-__all__ = ["Watch", "watched_series"]
+__all__ = ["Watch", "watched_series", "weekly_at_risk"]
 
 Int64s = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -81,7 +81,7 @@ def watched_series(params: Params, history: History, weeks: Weeks) -> list[Watch
 
 def _counts(params: Params, history: History, roles: Roles, bucket: Bucket, weeks: Weeks) -> Counts:
     """Return the counts of one bucket; ``at_risk`` is out of how many."""
-    found: Counts = {"at_risk": _at_risk(params, history, bucket, weeks)}
+    found: Counts = {"at_risk": weekly_at_risk(params, history, bucket, weeks).sum(axis=1).astype(np.float64)}
     lost = silences if params.churn.definition == "inactivity" else endings
     window, definition = churn_window(params), churn_definition(params)
     found["losses"] = weeks.counted(lost(bucket, history, definition, window, after=int(weeks.starts[0]))[1])
@@ -122,14 +122,15 @@ def _cancelled(history: History, roles: Roles) -> list[str]:
     return [info.name for info in history.of_kind("spells") if info.name != tickets]
 
 
-def _at_risk(params: Params, history: History, bucket: Bucket, weeks: Weeks) -> Floats:
+def weekly_at_risk(params: Params, history: History, bucket: Bucket, weeks: Weeks) -> npt.NDArray[np.bool_]:
+    """Return who was at risk when each week began, shape (n_weeks, n_customers)."""
     everybody, definition = np.arange(len(bucket.customers)), churn_definition(params)
     found = []
     for first in range(0, len(weeks.starts), _BLOCK):
         some = weeks.starts[first : first + _BLOCK]
         customer, dates = np.tile(everybody, len(some)), np.repeat(some, len(everybody))
-        found.append(at_risk(bucket, history, definition, customer, dates).reshape(len(some), -1).sum(axis=1))
-    return np.concatenate(found).astype(np.float64)
+        found.append(at_risk(bucket, history, definition, customer, dates).reshape(len(some), -1))
+    return np.concatenate(found)
 
 
 def _rows(bucket: Bucket, table: str, clock: str, weeks: Weeks, chosen: npt.NDArray[np.bool_] | None = None) -> Floats:
