@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,6 +16,7 @@ from test_cli import churnml
 
 from churnml.config import load_params
 from churnml.exports.warning_page import warning_lines, warning_page
+from churnml.flow import warning_series
 from churnml.flow.warning import exit_code_of, figures_of, verdict_of
 from churnml.flow.warning_parts import excess_by_part
 from churnml.flow.warning_series import Watch
@@ -136,3 +138,27 @@ def test_the_excess_is_shared_out_to_the_hundredth_and_losses_are_those_of_the_r
         assert [row["rank"] for row in rows] == list(range(1, len(rows) + 1))
     page = PageReader(warning_page({**told, "parts": found})).text
     assert "Where the excess of losses comes from" in page
+
+
+def test_missing_rows_are_a_silence_of_their_channel_and_leave_activity_known(
+    golden: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(warning_series, "_LEAST_ARRIVALS", 0.1)
+    params, history = load_params(golden / "params.yaml"), open_history(golden / "data/prepared")
+    week = history.as_of - 7 * DAY_US
+    history = dataclasses.replace(history, holes=(("tickets", week, history.as_of),))
+    weeks = weeks_until(history.as_of, first=history.tables["orders"].first_us, most=260)
+    made = {each.series.name: each for each in warning_series.watched_series(params, history, weeks)}
+    assert made["arrivals:tickets"].series.known[-1]
+    assert not made["complaints"].series.known[-1]
+    assert made["complaints"].series.known[-3]
+    assert made["activity"].series.known[-1]
+    assert "tickets" not in made["activity"].tables
+
+
+def test_ready_labels_have_no_dates_and_no_verdict(golden: Path) -> None:
+    params, history = load_params(golden / "params.yaml"), open_history(golden / "data/prepared")
+    ready = params.model_copy(update={"churn": params.churn.model_copy(update={"definition": "label"})})
+    told = verdict_of(ready, history)
+    assert (told["verdict"], told["figures"], exit_code_of(told)) == ("unknown", [], 4)
+    assert "nothing can be said" in PageReader(warning_page(told)).text

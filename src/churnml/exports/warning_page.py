@@ -77,15 +77,13 @@ def _findings(found: Found, language: str) -> Iterator[Paragraph]:
 
 def _alarm(each: Found, language: str) -> str:
     """Return since when a figure is out of line, and when a plain threshold would have said so."""
-    worst = next(week for week in reversed(each["weeks"]) if week["status"] in {"alarm", "silent"})
     text = words(
         f"warning.{'low' if each['falls'] else 'high'}",
         language,
         name=_name(each["name"], language),
         since=_day(each["since"]),
-        start=_day(worst["start"]),
-        observed=worst["observed"],
-        expected=worst["expected"],
+        observed=each["since_observed"],
+        expected=each["since_expected"],
     )
     plain = each["plain_since"]
     if plain is None:

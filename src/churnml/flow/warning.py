@@ -118,7 +118,7 @@ def figures_of(params: Params, watches: Sequence[Watch], weeks: Weeks) -> list[d
     list of dict
         ``name``, ``tables``, ``is_channel``, ``falls``, ``status`` of the last week (``quiet``, ``alarm``, ``missing``,
         ``silent``, ``short``), ``baseline``, ``since`` and ``plain_since`` (when the alarm began, and when a plain
-        threshold would have), ``weeks``.
+        threshold would have), ``since_observed`` and ``since_expected`` (the alarm's known weeks together), ``weeks``.
     """
     of_losses, of_others = alphas(len(watches) - 1, per_year=params.warning.false_alarms_per_year, year=weeks.year)
     judge = _Judge(weeks, params.warning.guard_weeks)
@@ -153,6 +153,9 @@ class _Judge:
 def _figure(watch: Watch, verdicts: Sequence[Verdict], weeks: Weeks) -> dict[str, Any]:
     last = verdicts[-1]
     since, plain = (judged_since(verdicts, last=_LAST, is_plain=each) for each in (False, True))
+    rows = [_week(watch, each, weeks) for each in verdicts]
+    begun = [] if since is None else [row for row in rows if row["start"] >= _begin(weeks, since)]
+    told = [row for row in begun if row["observed"] is not None and row["expected"] is not None]
     return {
         "name": watch.series.name,
         "tables": list(watch.tables),
@@ -162,7 +165,9 @@ def _figure(watch: Watch, verdicts: Sequence[Verdict], weeks: Weeks) -> dict[str
         "baseline": last.kind,
         "since": None if since is None else _begin(weeks, since),
         "plain_since": None if plain is None else _begin(weeks, plain),
-        "weeks": [_week(watch, each, weeks) for each in verdicts],
+        "since_observed": sum(row["observed"] for row in told) if told else None,
+        "since_expected": round(sum(row["expected"] for row in told), 2) if told else None,
+        "weeks": rows,
     }
 
 

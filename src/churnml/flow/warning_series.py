@@ -85,8 +85,9 @@ def _counts(params: Params, history: History, roles: Roles, bucket: Bucket, week
     lost = silences if params.churn.definition == "inactivity" else endings
     window, definition = churn_window(params), churn_definition(params)
     found["losses"] = weeks.counted(lost(bucket, history, definition, window, after=int(weeks.starts[0]))[1])
-    if roles.interactions:
-        found["activity:late"] = _active(bucket, roles.interactions, weeks)
+    alive = _delivered(history, roles)
+    if alive:
+        found["activity:late"] = _active(bucket, alive, weeks)
         found["activity"] = found["activity:late"].sum(axis=1)
     if roles.purchases and history.tables[roles.purchases].has_amount:
         found["refunds"] = _rows(bucket, roles.purchases, "occurred_at", weeks, bucket.is_refund(roles.purchases))
@@ -105,6 +106,12 @@ def _counts(params: Params, history: History, roles: Roles, bucket: Bucket, week
         )
         found[_low_name(role)] = _rows(bucket, role.table, "occurred_at", weeks, _is_low(role, values))
     return found
+
+
+def _delivered(history: History, roles: Roles) -> tuple[str, ...]:
+    """Return the tables of interactions that are delivered up to the end: without one, activity is still known."""
+    broken = {table for table, _, end in history.holes if end >= history.as_of}
+    return tuple(name for name in roles.interactions if name not in broken)
 
 
 def _low_name(role: SurveyRole) -> str:
@@ -186,7 +193,7 @@ class _Maker:
         days = churn.horizon_days if churn.definition == "inactivity" else churn.grace_days
         yield self._watch("losses", (churn.table,), begins_after=days, is_late=churn.definition != "inactivity")
         if "activity" in self.total:
-            yield self._watch("activity", roles.interactions, falls=True)
+            yield self._watch("activity", _delivered(self.history, roles), falls=True)
         if "complaints" in self.total and roles.tickets is not None:
             table = roles.tickets.table
             yield self._watch("complaints", (table,), channel=f"arrivals:{table}")
@@ -223,9 +230,9 @@ class _Maker:
         complete = self._complete(name, tables) if is_late and of == "at_risk" else np.ones(len(exposure))
         infos = [self.history.tables[table] for table in tables]
         first = max((info.first_us for info in infos if info.n_rows), default=NEVER - 1)
-        known = self.weeks.known(
-            first, after_days=max(begins_after, self._warm_up), holes=self.history.holes, tables=set(tables)
-        )
+        # A channel whose rows are missing is what is looked for: to it, a hole is a silence.
+        holes = () if is_channel else self.history.holes
+        known = self.weeks.known(first, after_days=max(begins_after, self._warm_up), holes=holes, tables=set(tables))
         return Watch(Series(name, self.total[name], exposure, complete, known, falls), tables, channel, is_channel)
 
     @property
