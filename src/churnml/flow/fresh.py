@@ -113,6 +113,13 @@ def score_as_of(params: Params, *, root: Path, reference: str, out: Path) -> dic
         If a table is older than it may be.
     """
     manifest = out.with_name(out.name + ".manifest.json")
+
+    def accept() -> object:
+        found = checks.finish()
+        # Never new scores beside an old manifest: whoever picks files up waits for the manifest.
+        manifest.unlink(missing_ok=True)
+        return found
+
     with private_folder(root / "data", "score") as folder:
         opened = open_models(root, reference, folder=folder / "models")
         models = opened.models
@@ -131,7 +138,7 @@ def score_as_of(params: Params, *, root: Path, reference: str, out: Path) -> dic
             features=folder / "features",
             backtest=kept_backtest(root, "churn", models.churn.digest),
             watch=checks.see,
-            accept=checks.finish,
+            accept=accept,
         )
     facts = {
         "as_of": us_to_iso(history.as_of),

@@ -54,7 +54,8 @@ def score_features(features: Path, *, root: Path, reference: str, out: Path) -> 
         raise DataError("no Parquet file in the folder", rule="data.file_missing", file=features.name)
     with tempfile.TemporaryDirectory(prefix="churnml-") as private:
         opened = open_models(root, reference, folder=Path(private))
-    n_rows = write_parquet_groups(_scored(files, opened.models), out, rows=2 * _BATCH_ROWS)
+    manifest = out.with_name(out.name + ".manifest.json")
+    n_rows = write_parquet_groups(_then_without(_scored(files, opened.models), manifest), out, rows=2 * _BATCH_ROWS)
     facts = {
         "model": reference,
         "models": {"churn": {"reference": opened.references["churn"], "sha256": opened.models.churn.digest}},
@@ -66,7 +67,7 @@ def score_features(features: Path, *, root: Path, reference: str, out: Path) -> 
         "data_sha256": {path.name: digest_file(path) for path in files},
         "code": code_identity(),
     }
-    write_json(facts, out.with_name(out.name + ".manifest.json"))
+    write_json(facts, manifest)
     return facts
 
 
@@ -81,3 +82,9 @@ def _scored(files: list[Path], models: Models) -> Iterator[pa.Table]:
             if "customer_id" in keys:
                 keys["customer_id"] = keys["customer_id"].cast(pa.string())
             yield pa.table({**keys, "p_churn": p_churn, "model_version": [models.version] * rows.num_rows})
+
+
+def _then_without(tables: Iterator[pa.Table], manifest: Path) -> Iterator[pa.Table]:
+    """Yield the tables, then take an older manifest away: new scores never stand beside it."""
+    yield from tables
+    manifest.unlink(missing_ok=True)
