@@ -233,7 +233,7 @@ def test_a_model_with_every_part_comes_back_bit_for_bit(whole, tmp_path):
         assert list(loaded.model.boosters()) == ["main", "hazard"]
         assert (loaded.model.weights_, loaded.model.carry_) == (model.weights_, model.carry_)
         save(loaded.model, loaded.spec, tmp_path / "again")
-        names = ["card.md", "model.hazard.txt", "model.json", "model.txt"]
+        names = ["model.hazard.txt", "model.json", "model.txt"]
         assert sorted(path.name for path in (tmp_path / "churn").iterdir()) == names
         for name in names:
             assert (tmp_path / "churn" / name).read_bytes() == (tmp_path / "again" / name).read_bytes()

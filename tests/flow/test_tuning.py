@@ -15,6 +15,7 @@ from churnml.estimators.tuning import Found
 from churnml.evaluation.backtest import backtest_churn, fit_final_churn
 from churnml.evaluation.folds import Fold
 from churnml.evaluation.tuned import search_churn, search_value
+from churnml.exports.model_card import card_files
 from churnml.flow import tuning as flow_tuning
 from churnml.flow.learning import LearnableRows, LearningTask
 from churnml.flow.tuning import tune
@@ -123,10 +124,11 @@ def test_found_parameters_go_to_the_main_trees_only():
 def test_the_card_and_the_record_tell_what_the_search_brought(tmp_path: Path):
     found = search_churn(TABLE, CHURNED, EARLY, **QUICK)
     model, spec = fit_final_churn(TABLE, CHURNED, FINAL, seed=1, threads=1, tuned=found.parameters)
-    save(model, spec, tmp_path / "churn", meta={"tuning": found.facts()})
+    save(model, spec, tmp_path / "churn", meta={"tuning": found.facts()}, cards=card_files)
     assert load(tmp_path / "churn", trusted=True).meta["tuning"]["n_trials"] == 2
     card = (tmp_path / "churn" / "card.md").read_text()
-    assert f"- Tuned with 2 trials: log loss of held-out rows {found.trials[0].loss:.4f} by default" in card
+    told = f"Searched for parameters with 2 trials: log loss of held-out rows {found.trials[0].loss:.3f} by default"
+    assert told in card
 
 
 def test_each_fold_is_tested_with_its_own_parameters():
