@@ -20,6 +20,7 @@ _SEASON_YEARS = 1.5
 """Less than that, and a season cannot be told from a trend."""
 _OUTLIER = 3.0
 _MOST_STEPS, _REWEIGHTINGS = 25, 5
+_MOST_TIMES = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +75,8 @@ def forecast(
     """Return what some weeks were due to bring by earlier ones.
 
     Quasi-Poisson with a log link and the exposure as offset; linear trend and a yearly wave where the past is a year
-    and a half or more. Past weeks that stick out in the direction that matters count less, so that an earlier crisis
-    does not become what is usual.
+    and a half or more and they lead to rates at most ten times the highest ever seen, else a level. Past weeks that
+    stick out in the direction that matters count less, so that an earlier crisis does not become what is usual.
 
     Parameters
     ----------
@@ -104,6 +105,26 @@ def forecast(
     if len(counts) < LEAST_WEEKS or not counts.sum() > 0:
         return None
     kind: Kind = "season" if len(counts) >= _SEASON_YEARS * year else "level"
+    past = counts, weeks, exposure
+    fit, design_ahead = _fit_to(kind, *past, ahead=ahead, year=year, falls=falls)
+    if kind == "season" and not _is_plausible(design_ahead @ fit.coefficients, counts / exposure):
+        # Of a few counts, a season is carried on to anything: what is usual is then the level.
+        kind = "level"
+        fit, design_ahead = _fit_to(kind, *past, ahead=ahead, year=year, falls=falls)
+    mean = ahead_exposure * np.exp(design_ahead @ fit.coefficients)
+    pull = design_ahead * mean[:, None]
+    return Forecast(mean, fit.dispersion * pull @ fit.inverse @ pull.T, fit.dispersion, kind)
+
+
+def _is_plausible(log_rates: Floats, seen: Floats) -> bool:
+    """Return whether rates carried on are numbers, and not far above any that was ever seen."""
+    return bool(np.isfinite(log_rates).all() and log_rates.max() <= np.log(_MOST_TIMES * seen.max()))
+
+
+def _fit_to(
+    kind: Kind, counts: Floats, weeks: Int64s, exposure: Floats, *, ahead: Int64s, year: float, falls: bool
+) -> tuple[_Fit, Floats]:
+    """Return the fit to the past and the design of the weeks ahead."""
     design, design_ahead = (_design(w, kind, origin=int(weeks[-1]), year=year) for w in (weeks, ahead))
     fit = _fitted(counts, design, exposure, np.ones(len(counts)))
     # A great outlier hides behind the dispersion that it made itself: only step by step it loses its weight.
@@ -112,9 +133,7 @@ def forecast(
         if weights.min() == weights.max():
             break
         fit = _fitted(counts, design, exposure, weights)
-    mean = ahead_exposure * np.exp(design_ahead @ fit.coefficients)
-    pull = design_ahead * mean[:, None]
-    return Forecast(mean, fit.dispersion * pull @ fit.inverse @ pull.T, fit.dispersion, kind)
+    return fit, design_ahead
 
 
 def _design(weeks: Int64s, kind: Kind, *, origin: int, year: float) -> Floats:
