@@ -13,7 +13,8 @@ from page_reader import PageReader
 from test_cli import churnml
 
 from churnml.config import load_params
-from churnml.flow.impact import changes_of, study_of
+from churnml.flow.changes import changes_of
+from churnml.flow.impact import setting_of, study_of
 from churnml.histories.store import open_history
 
 NOW = datetime(2024, 6, 30, tzinfo=UTC)
@@ -41,7 +42,7 @@ def test_figures_before_and_after_are_those_of_the_raw_orders(golden: Path) -> N
     params, history = load_params(golden / "params.yaml"), open_history(golden / "data/prepared")
     params = params.model_copy(update={"impact": params.impact.model_copy(update={"least_customers": 10})})
     change = next(each for each in changes_of(history) if each.type == "price_change")
-    study = study_of(params, history, change)
+    study = study_of(setting_of(params, history), change)
     found = row({"studies": [study]}, "price_change", "repeat")
     people = pq.read_table(golden / "data/simulated/customers.parquet").to_pylist()
     premium = {r["customer_id"] for r in people if r["segment"] == "premium"}
@@ -73,7 +74,7 @@ def test_a_change_right_after_the_start_of_the_history_is_refused(golden: Path) 
     change = changes_of(history)[-1]
     early = history.tables["orders"].first_us
     moved = type(change)(change.table, change.type, change.scope, change.row, early, early)
-    rows = study_of(params, history, moved)["metrics"]
+    rows = study_of(setting_of(params, history), moved)["metrics"]
     assert {each["refused"] for each in rows} == {"short_before"}
 
 
@@ -81,7 +82,7 @@ def test_a_change_on_the_last_day_has_no_effect_yet(golden: Path) -> None:
     params, history = load_params(golden / "params.yaml"), open_history(golden / "data/prepared")
     change = changes_of(history)[0]
     moved = type(change)(change.table, change.type, change.scope, change.row, history.as_of, history.as_of)
-    rows = study_of(params, history, moved)["metrics"]
+    rows = study_of(setting_of(params, history), moved)["metrics"]
     assert {each["refused"] for each in rows} == {"nothing_after"}
 
 

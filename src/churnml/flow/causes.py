@@ -8,25 +8,21 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from churnml.config import Params
 from churnml.engines.local import map_buckets
-from churnml.errors import ModelError
 from churnml.estimators.artifact import LoadedModel, load
-from churnml.estimators.churn import ChurnClassifier
-from churnml.estimators.matrix import to_matrix
 from churnml.exports.causes_page import causes_page
 from churnml.exports.tables import write_csv
 from churnml.flow.buckets import bucket_path
 from churnml.flow.cause_sources import cause_columns, taxonomy_of
 from churnml.flow.goals import company_goal
+from churnml.flow.loss_reasons import causes_before
 from churnml.flow.roles import churn_definition, churn_window, value_definition
 from churnml.histories.bucket import Bucket
 from churnml.histories.store import History
 from churnml.labels.value import value_labels
-from churnml.parquet import read_parquet, write_parquet
-from churnml.reasons.ranking import risk_reasons
+from churnml.parquet import write_parquet
 from churnml.relationship.causes.cost import CostRule
 from churnml.relationship.causes.ledger import LEDGER, Entry, Loss, entries_of, figures_of
 from churnml.relationship.causes.stated import stated_texts
@@ -117,13 +113,15 @@ def _in_words(table: pa.Table, language: str) -> pa.Table:
 def _losses(params: Params, history: History, loaded: LoadedModel, features: Path) -> list[Loss]:
     """Return every loss of the period, once a customer and date of loss, also of those who came back."""
     columns, rule = cause_columns(params, history), _cost_rule(params)
+    kinds = {info.name: info.kind for info in history.tables.values()}
+    named: dict[str, Any] = {"kinds": kinds, "never_named": params.reasons.never_named}
 
     def one(number: int) -> list[Loss]:
         bucket = Bucket(history, number)
         customer, since, last, back = _lost_in(params, history, bucket)
         said = stated_texts(bucket, history, columns, customer, last, since)
         ids = bucket.customers.take(pa.array(customer)).to_pylist()
-        reasons = _reasons_before(params, history, loaded, bucket_path(features, number), ids, since)
+        reasons = causes_before(loaded, bucket_path(features, number), ids, since, **named)
         margin = _margin_before(params, history, bucket, customer, last)
         return [
             Loss(
@@ -166,39 +164,3 @@ def _cost_rule(params: Params) -> CostRule:
     clv, block = params.clv, params.causes
     horizon, rate = (365.0, 0.0) if clv is None else (float(clv.horizon_days), clv.discount_rate_yearly)
     return CostRule(block.replacement_cost, block.word_of_mouth, horizon, rate)
-
-
-def _reasons_before(
-    params: Params, history: History, loaded: LoadedModel, path: Path, ids: list[str], since: Int64s
-) -> list[str | None]:
-    """Return the first cause the model gives at the newest observation before each loss; None where there is none."""
-    if not isinstance(loaded.model, ChurnClassifier):
-        raise ModelError("not a churn model", rule="model.kind", file="model.json", next_step="Train again.")
-    rows = read_parquet(path)
-    names = rows["customer_id"].cast(pa.string())
-    rows = rows.filter(pc.is_in(names, value_set=pa.array(sorted(set(ids)), pa.string()))).combine_chunks()
-    if not rows.num_rows:
-        return [None] * len(ids)
-    kinds = {info.name: info.kind for info in history.tables.values()}
-    matrix, spec = to_matrix(rows, loaded.spec), loaded.spec
-    codes = risk_reasons(
-        loaded.model.booster_,
-        matrix,
-        names=spec.names,
-        kinds=kinds,
-        n_reasons=1,
-        categorical=spec.categorical,
-        never_named=params.reasons.never_named,
-        threads=1,
-        besides=loaded.model.extra_contributions,
-    )["reason_1"].to_pylist()
-    told: dict[str, list[tuple[int, str | None]]] = {}
-    dates = rows["observation_date"].cast(pa.int64()).to_pylist()
-    for name, date, code in zip(rows["customer_id"].cast(pa.string()).to_pylist(), dates, codes, strict=True):
-        told.setdefault(name, []).append((date, code and code.partition(";")[0]))
-    return [_newest_before(told.get(name, ()), int(at)) for name, at in zip(ids, since, strict=True)]
-
-
-def _newest_before(told: Any, at: int) -> str | None:
-    earlier = [(date, cause) for date, cause in told if date <= at]
-    return max(earlier, key=lambda each: each[0])[1] if earlier else None

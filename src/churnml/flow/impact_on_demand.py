@@ -7,7 +7,7 @@ from pathlib import Path
 from churnml.config import Params
 from churnml.errors import ConfigError
 from churnml.exports.impact_page import change_words, churn_words
-from churnml.flow.impact import changes_of, study_of
+from churnml.flow.impact import setting_of, study_of
 from churnml.histories.store import open_history
 
 __all__ = ["impact_lines"]
@@ -31,17 +31,17 @@ def impact_lines(params: Params, *, root: Path, row: int | None, table: str | No
     ConfigError
         If no change that has begun stands there.
     """
-    history = open_history(root / "data" / "prepared")
+    setting = setting_of(params, open_history(root / "data" / "prepared"))
     asked = [
         change
-        for change in changes_of(history)
+        for change in setting.changes
         if (row is None or change.row == row) and (table is None or change.table == table)
     ]
     if not asked:
         raise ConfigError(
             "no change there that has begun", rule="config.option", column="row", next_step="See reports/impact.html."
         )
-    studies = [study_of(params, history, change) for change in asked]
+    studies = [study_of(setting, change) for change in asked]
     language = params.campaign.language
     lines = [f"{change_words(study, language)}: {churn_words(study, language)}" for study in studies]
     is_judged = [any(r["metric"] == "churn" and not r["refused"] for r in study["metrics"]) for study in studies]

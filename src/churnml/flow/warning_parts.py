@@ -12,7 +12,7 @@ from churnml.config import Params
 from churnml.engines.local import map_buckets
 from churnml.features.scope import touched
 from churnml.features.standing import year_value
-from churnml.flow.impact import changes_of
+from churnml.flow.changes import changes_of
 from churnml.flow.relationship_roles import relationship_roles
 from churnml.flow.roles import churn_definition, churn_window, value_definition
 from churnml.flow.warning_series import weekly_at_risk

@@ -13,7 +13,7 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     from statsmodels.regression.linear_model import OLS
 
-__all__ = ["Effect", "effect_of"]
+__all__ = ["OLS", "Effect", "effect_of"]
 
 Floats = npt.NDArray[np.float64]
 

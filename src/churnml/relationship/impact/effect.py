@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import warnings
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -12,11 +11,7 @@ import numpy.typing as npt
 from scipy import stats
 
 from churnml.relationship.impact.panel import Panel
-
-with warnings.catch_warnings():
-    # pandas tells statsmodels, when it is opened, of decorators that it is going to drop.
-    warnings.simplefilter("ignore")
-    from statsmodels.regression.linear_model import OLS
+from churnml.relationship.least_squares import OLS
 
 __all__ = ["LEAST_BEFORE", "LEAST_SERIES", "Design", "Effect", "difference_in_differences", "interrupted_series"]
 
