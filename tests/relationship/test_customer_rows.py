@@ -5,11 +5,16 @@ from decimal import Decimal
 
 import numpy as np
 import pyarrow as pa
+from factories import AS_OF, DAY
+from memory_history import memory_history
 
 from churnml.histories.store import TableInfo
-from churnml.relationship.customer.issues import latest_answers, open_issues
+from churnml.relationship.customer.issues import latest_answers, open_issues, waiting_for
 from churnml.relationship.customer.rows import CustomerRows
 from churnml.relationship.customer.summary import contracts, table_summary, tenure_days
+from churnml.relationship.known import BucketAt
+from churnml.relationship.roles import SurveyRole, TicketRole
+from churnml.timeline import us_to_date
 
 TIME = pa.timestamp("us", "UTC")
 
@@ -36,31 +41,43 @@ def test_money_is_summed_exactly() -> None:
     assert (told["amount"], told["refunded"]) == ("0.00", "0.30")
 
 
-def test_open_issues_are_recent_requests_low_answers_and_contracts_that_end() -> None:
-    tickets = pa.table({"occurred_at": days("2023-01-01", "2024-05-20", "2024-06-01")})
+CSAT = SurveyRole("surveys", "csat", "csat", (1.0, 5.0), 4.0)
+
+
+def test_open_issues_are_what_is_waited_for_low_answers_and_contracts_that_end() -> None:
     surveys = pa.table({"occurred_at": days("2024-01-01", "2024-05-01"), "n:csat": [5.0, 1.0]})
     spells = pa.table(
         {"started_at": days("2023-07-15", "2022-07-15"), "ended_at": days(None, "2023-07-15")}
         | {"planned_end": days("2024-07-15", "2023-07-15")}
     )
-    rows = customer(
-        "2024-06-30",
-        tickets=("events", tickets, ()),
-        surveys=("events", surveys, ("csat",)),
-        plans=("spells", spells, ()),
-    )
-    assert open_issues(rows) == [
-        {"kind": "service", "table": "tickets", "day": "2024-06-01", "n": 2},
+    rows = customer("2024-06-30", surveys=("events", surveys, ("csat",)), plans=("spells", spells, ()))
+    waiting = {"kind": "unanswered", "table": "tickets", "day": "2024-06-01", "n": 2, "overdue": 1}
+    assert open_issues(rows, latest_answers(rows, [CSAT]), waiting) == [
+        waiting,
         {"kind": "low_score", "table": "surveys", "day": "2024-05-01", "measure": "csat", "score": 1.0},
         {"kind": "contract_end", "table": "plans", "day": "2024-07-15"},
     ]
 
 
+def test_a_request_waits_until_it_is_answered() -> None:
+    at = AS_OF
+    tickets = [{"id": name, "occurred_at": at - d * DAY} for name, d in (("a", 30), ("a", 10), ("a", 1), ("b", 5))]
+    answers = [{"id": "a", "occurred_at": at - 29 * DAY}]
+    history = memory_history(at, {"tickets": ("events", tickets), "answers": ("events", answers)})
+    bucket = BucketAt(history, 0, at)
+    day = us_to_date(at - DAY).isoformat()
+    told = waiting_for(bucket, "a", TicketRole("tickets", answers="answers", sla_hours=48))
+    assert told == {"kind": "unanswered", "table": "tickets", "day": day, "n": 2, "overdue": 1}
+    unknown = waiting_for(bucket, "a", TicketRole("tickets"))
+    assert unknown == {"kind": "service", "table": "tickets", "day": day, "n": 3}
+    assert waiting_for(bucket, "a", None) is None
+
+
 def test_nothing_is_open_where_nothing_happened() -> None:
     surveys = pa.table({"occurred_at": days(), "n:csat": pa.array([], pa.float64())})
     rows = customer("2024-06-30", surveys=("events", surveys, ("csat",)))
-    assert open_issues(rows) == []
-    assert latest_answers(rows) == []
+    assert latest_answers(rows, [CSAT]) == []
+    assert open_issues(rows, [], None) == []
     assert tenure_days(rows) is None
 
 

@@ -110,7 +110,7 @@ def _why(found: Found, language: str) -> Iterator[Block]:
 def _open(found: Found, language: str) -> Iterator[Block]:
     for each in found["open_issues"]:
         told = {"table": each["table"], "day": _date(each["day"])}
-        told |= {name: each[name] for name in ("n", "score", "measure") if name in each}
+        told |= {name: each[name] for name in ("n", "score", "measure", "overdue") if name in each}
         yield Paragraph(words(f"customer.open_{each['kind']}", language, **told), "warning")
     if not found["open_issues"]:
         yield Paragraph(words("customer.open_none", language))

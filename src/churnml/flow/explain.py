@@ -24,12 +24,14 @@ from churnml.flow.buckets import bucket_path
 from churnml.flow.known import objector_ids
 from churnml.flow.list_files import RECORDS
 from churnml.flow.predictions import read_predictions
-from churnml.flow.roles import purchases_table
+from churnml.flow.relationship_roles import relationship_roles
 from churnml.histories.bucket import Bucket
 from churnml.histories.store import History, open_history
 from churnml.parquet import read_parquet
 from churnml.relationship.customer.file import customer_file
+from churnml.relationship.customer.issues import waiting_for
 from churnml.relationship.customer.rows import bucket_number, rows_of_customer
+from churnml.relationship.known import BucketAt
 from churnml.storage import digest_bytes, new_folder, write_bytes, write_json
 from churnml.timeline import DAY_US, parse_instant, us_to_iso
 
@@ -76,9 +78,11 @@ def explain(params: Params, customer: str, *, root: Path, as_of: str | None = No
     rows = rows_of_customer(history, customer, at=at)
     # Who objected to profiling is not scored for lists, and not for this file either.
     is_scored = params.campaign.score_objectors or customer not in objector_ids(history).to_pylist()
+    roles = relationship_roles(params, history, at=at)
     found = customer_file(
         rows,
-        main_table=purchases_table(params),
+        roles=roles,
+        waiting=waiting_for(BucketAt(history, bucket_number(history, customer), at), customer, roles.tickets),
         score=_score(root, customer) if is_scored and at == history.as_of else None,
         risk=_risk(params, history, customer, root=root, at=at) if is_scored else [],
         decisions=decisions_about(root / RECORDS, customer, until=us_to_iso(at)),

@@ -17,6 +17,7 @@ from churnml.relationship.customer.summary import (
     table_summary,
     tenure_days,
 )
+from churnml.relationship.roles import Roles
 from churnml.timeline import us_to_iso
 from churnml.wording import LANGUAGES
 
@@ -28,7 +29,8 @@ _N_LATEST = 15
 def customer_file(
     rows: CustomerRows,
     *,
-    main_table: str,
+    roles: Roles,
+    waiting: Mapping[str, Any] | None,
     score: Mapping[str, Any] | None,
     risk: Sequence[Mapping[str, Any]],
     decisions: Sequence[Mapping[str, Any]],
@@ -42,8 +44,10 @@ def customer_file(
     Parameters
     ----------
     rows : CustomerRows
-    main_table : str
-        The events table that says whether a customer bought again; empty where there is none.
+    roles : Roles
+        Which tables are purchases and surveys.
+    waiting : mapping or None
+        See :func:`churnml.relationship.customer.issues.waiting_for`.
     score : mapping or None
         The customer's row of the scores, plain values; None where not scored.
     risk : sequence of mapping
@@ -63,18 +67,18 @@ def customer_file(
     """
     events, spells = rows.of_kind("events"), rows.of_kind("spells")
     every_contract = [contract for name in spells for contract in contracts(name, rows)]
-    answers = latest_answers(rows)
+    answers = latest_answers(rows, roles.surveys)
     return {
         "customer_id": rows.customer,
         "as_of": us_to_iso(rows.at),
         "currency": currency,
         "model_version": score and score["model_version"],
         "attributes": attributes(rows),
-        "loyalty": _loyalty(rows, main_table, every_contract, answers),
+        "loyalty": _loyalty(rows, roles.purchases, every_contract, answers),
         "value": _value(score),
         "risk": _risk(score) | {"over_time": [dict(each) for each in risk]},
         "reasons": reasons_in_words([score[f"reason_{place}"] for place in (1, 2, 3)] if score else []),
-        "open_issues": open_issues(rows),
+        "open_issues": open_issues(rows, answers, waiting),
         "history": [table_summary(name, rows) for name in (*events, *spells)],
         "quarters": {name: by_quarter(name, rows) for name in events if rows.tables[name].num_rows},
         "contracts": every_contract,

@@ -2,75 +2,97 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from churnml.histories.conform import TIME, number_column
-from churnml.reasons.causes import highest_score, low_score, source_class
+from churnml.histories.conform import number_column
+from churnml.reasons.causes import low_score
 from churnml.relationship.customer.rows import CustomerRows
 from churnml.relationship.customer.summary import contracts
-from churnml.timeline import DAY_US, us_to_date
+from churnml.relationship.known import BucketAt
+from churnml.relationship.roles import SurveyRole, TicketRole
+from churnml.relationship.tickets import tickets_of
+from churnml.timeline import DAY_US, NEVER, us_to_date
 
-__all__ = ["latest_answers", "open_issues"]
+__all__ = ["latest_answers", "open_issues", "waiting_for"]
 
 _SERVICE_DAYS = 90
 _RENEWAL_DAYS = 90
 _TOLD = ("table", "day", "measure", "score")
 
 
-def latest_answers(rows: CustomerRows) -> list[dict[str, Any]]:
+def latest_answers(rows: CustomerRows, surveys: Sequence[SurveyRole]) -> list[dict[str, Any]]:
     """Return the newest answer to each question of a survey.
 
-    Of each: ``table``, ``measure``, ``day``, ``score``, ``of`` (the upper end of the scale where the measure's
-    name tells it), and whether it is ``low``.
+    Of each: ``table``, ``measure``, ``day``, ``score``, ``of`` (the upper end of its scale), and whether it is ``low``,
+    as reasons call it so.
     """
     found = []
-    for name in rows.of_kind("events"):
-        if source_class(name) != "survey":
-            continue
-        for measure in rows.infos[name].numbers:
-            answered = rows.tables[name].filter(pc.is_valid(rows.tables[name][number_column(measure)]))
-            if answered.num_rows:
-                row = answered.slice(answered.num_rows - 1, 1).to_pylist()[0]
-                score = row[number_column(measure)]
-                entry = {"table": name, "measure": measure, "day": row["occurred_at"].date().isoformat()}
-                found.append(
-                    entry | {"score": score, "of": highest_score(measure), "low": bool(score <= low_score(measure))}
-                )
+    for role in surveys:
+        table, stored = rows.tables[role.table], number_column(role.column)
+        answered = table.filter(pc.is_valid(table[stored]))
+        if answered.num_rows:
+            row = answered.slice(answered.num_rows - 1, 1).to_pylist()[0]
+            entry = {"table": role.table, "measure": role.column, "day": row["occurred_at"].date().isoformat()}
+            low = bool(row[stored] <= low_score(role.column))
+            found.append(entry | {"score": row[stored], "of": role.scale[1], "low": low})
     return found
 
 
-def open_issues(rows: CustomerRows) -> list[dict[str, Any]]:
+def open_issues(
+    rows: CustomerRows, answers: Sequence[Mapping[str, Any]], waiting: Mapping[str, Any] | None
+) -> list[dict[str, Any]]:
     """Return what is open, most pressing first.
+
+    Parameters
+    ----------
+    rows : CustomerRows
+    answers : sequence of mapping
+        See :func:`latest_answers`.
+    waiting : mapping or None
+        See :func:`waiting_for`.
 
     Returns
     -------
     list of dict
-        ``kind``: ``service`` (requests of the last 90 days, with ``n`` and the day of the newest), ``low_score`` (the
-        newest answer of a survey is low), ``contract_end`` (a contract in force has its planned end within 90 days);
-        ``table``, ``day``.
+        ``kind``: that of ``waiting``; ``low_score`` (the newest answer of a survey is low), ``contract_end`` (a
+        contract in force has its planned end within 90 days); ``table``, ``day``.
     """
-    return [*_service(rows), *_low_scores(rows), *_contract_ends(rows)]
+    return [*([dict(waiting)] if waiting else []), *_low_scores(answers), *_contract_ends(rows)]
 
 
-def _service(rows: CustomerRows) -> list[dict[str, Any]]:
-    found = []
-    since = pa.scalar(rows.at - _SERVICE_DAYS * DAY_US, pa.int64()).cast(TIME)
-    for name in rows.of_kind("events"):
-        if source_class(name) == "service":
-            recent = rows.tables[name].filter(pc.greater(rows.tables[name]["occurred_at"], since))
-            if recent.num_rows:
-                day = pc.max(recent["occurred_at"]).as_py().date().isoformat()
-                found.append({"kind": "service", "table": name, "day": day, "n": recent.num_rows})
-    return found
+def waiting_for(bucket: BucketAt, customer: str, role: TicketRole | None) -> dict[str, Any] | None:
+    """Return what the customer waits for at the bucket's instant, None where it is nothing.
+
+    Returns
+    -------
+    dict or None
+        ``kind`` is ``unanswered`` (``n`` requests without an answer, ``overdue`` of them), or, where the histories do
+        not tell answers, ``service`` (``n`` requests of the last 90 days); ``table``, and ``day`` of the newest.
+    """
+    if role is None:
+        return None
+    tickets = tickets_of(bucket, role)
+    number = bucket.rows_of(pa.chunked_array([pa.array([customer], pa.string())]))[0]
+    since = bucket.at - _SERVICE_DAYS * DAY_US
+    is_meant = tickets.closed == NEVER if role.knows_answers else tickets.opened > since
+    meant = np.flatnonzero((tickets.customer == number) & is_meant)
+    if not len(meant):
+        return None
+    found = {"table": role.table, "day": us_to_date(int(tickets.opened[meant].max())).isoformat(), "n": len(meant)}
+    if not role.knows_answers:
+        return {"kind": "service", **found}
+    n_overdue = int((tickets.deadline(role.sla_hours)[meant] < bucket.at).sum())
+    return {"kind": "unanswered", **found, "overdue": n_overdue}
 
 
-def _low_scores(rows: CustomerRows) -> list[dict[str, Any]]:
-    low = [answer for answer in latest_answers(rows) if answer["low"]]
-    return [{"kind": "low_score", **{key: answer[key] for key in _TOLD}} for answer in low]
+def _low_scores(answers: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    return [{"kind": "low_score", **{key: answer[key] for key in _TOLD}} for answer in answers if answer["low"]]
 
 
 def _contract_ends(rows: CustomerRows) -> list[dict[str, Any]]:
