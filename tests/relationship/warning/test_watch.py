@@ -3,47 +3,20 @@
 from __future__ import annotations
 
 import dataclasses
+import sys
 import warnings
 
 import numpy as np
 import pytest
+from small_company import PROJECT
 
 from churnml.relationship.warning.baseline import forecast
-from churnml.relationship.warning.watch import Series, alphas, judged, judged_since
+from churnml.relationship.warning.watch import judged, judged_since
 
-YEAR, N, PER_YEAR, GUARD = 52, 156, 0.2, 8
-LOSSES, OTHER = alphas(6, per_year=PER_YEAR, year=YEAR)
+sys.path.insert(0, str(PROJECT))
+from benchmarks.warning import GUARD, LOSSES, OTHER, YEAR, N, false_alarms, first_alarm, simulated
 
-
-def simulated(seed: int, *, mean: float = 30.0, factor: float = 1.0, since: int = N, falls: bool = False) -> Series:
-    """Return weeks with trend, season and more noise than Poisson; from ``since`` on the rate is ``factor`` times."""
-    rng = np.random.default_rng(seed)
-    weeks, exposure = np.arange(N), np.full(N, 3000.0)
-    rate = mean * np.exp(0.1 * (weeks - N / 2) / YEAR + 0.3 * np.sin(2 * np.pi * (weeks / YEAR + rng.random())))
-    rate[since:] *= factor
-    counts = rng.poisson(rng.gamma(rate / 0.3, 0.3)).astype(np.float64)
-    return Series("losses", counts, exposure, np.ones(N), np.ones(N, dtype=bool), falls)
-
-
-def first_alarm(series: Series, since: int, *, is_plain: bool) -> int:
-    """Return how many weeks after a jump it is flagged, 6 where it is not within six."""
-    for after in range(6):
-        found = judged(series, since + after, alpha=LOSSES, guard=GUARD, year=YEAR)
-        if found.is_plain_alarm if is_plain else found.status == "alarm":
-            return after
-    return 6
-
-
-def false_alarms(seed: int, first: int, last: int) -> int:
-    """Return how many alarms the series of a quiet company raise in a stretch of weeks; neighbours are one."""
-    found = 0
-    for k in range(7):
-        series, alpha = simulated(1000 * seed + k, falls=k == 1), OTHER if k else LOSSES
-        flags = [
-            judged(series, week, alpha=alpha, guard=GUARD, year=YEAR).status == "alarm" for week in range(first, last)
-        ]
-        found += sum(flag and not any(flags[max(0, place - 2) : place]) for place, flag in enumerate(flags))
-    return found
+sys.path.remove(str(PROJECT))
 
 
 def test_a_doubling_is_flagged_within_two_weeks_and_before_a_plain_threshold() -> None:

@@ -1,0 +1,63 @@
+"""How fast the early warning flags a doubling of losses, and how often quiet years raise it.
+
+Simulated weekly counts: three years, trend, season, more noise than Poisson; the defaults, six other figures watched.
+Usage: python -m benchmarks.warning
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import numpy as np
+
+from churnml.relationship.warning.watch import Series, alphas, judged
+
+YEAR, N, PER_YEAR, GUARD = 52, 156, 0.2, 8
+LOSSES, OTHER = alphas(6, per_year=PER_YEAR, year=YEAR)
+JUMP, LATEST = 150, 6
+
+
+def simulated(seed: int, *, mean: float = 30.0, factor: float = 1.0, since: int = N, falls: bool = False) -> Series:
+    """Return weeks with trend, season and more noise than Poisson; from ``since`` on the rate is ``factor`` times."""
+    rng = np.random.default_rng(seed)
+    weeks, exposure = np.arange(N), np.full(N, 3000.0)
+    rate = mean * np.exp(0.1 * (weeks - N / 2) / YEAR + 0.3 * np.sin(2 * np.pi * (weeks / YEAR + rng.random())))
+    rate[since:] *= factor
+    counts = rng.poisson(rng.gamma(rate / 0.3, 0.3)).astype(np.float64)
+    return Series("losses", counts, exposure, np.ones(N), np.ones(N, dtype=bool), falls)
+
+
+def first_alarm(series: Series, since: int, *, is_plain: bool) -> int:
+    """Return how many weeks after a jump it is flagged, 6 where it is not within six."""
+    for after in range(LATEST):
+        found = judged(series, since + after, alpha=LOSSES, guard=GUARD, year=YEAR)
+        if found.is_plain_alarm if is_plain else found.status == "alarm":
+            return after
+    return LATEST
+
+
+def false_alarms(seed: int, first: int, last: int) -> int:
+    """Return how many alarms the series of a quiet company raise in a stretch of weeks; neighbours are one."""
+    found = 0
+    for k in range(7):
+        series, alpha = simulated(1000 * seed + k, falls=k == 1), OTHER if k else LOSSES
+        flags = [
+            judged(series, week, alpha=alpha, guard=GUARD, year=YEAR).status == "alarm" for week in range(first, last)
+        ]
+        found += sum(flag and not any(flags[max(0, place - 2) : place]) for place, flag in enumerate(flags))
+    return found
+
+
+def main() -> None:
+    print("losses a week   within two weeks   plain threshold   mean weeks   plain   (of 100)")
+    for mean in (15, 20, 30, 60):
+        companies = [simulated(seed, mean=mean, factor=2.0, since=JUMP) for seed in range(100)]
+        found, plain = ([first_alarm(each, JUMP, is_plain=p) for each in companies] for p in (False, True))
+        fast = [sum(after < 2 for after in each) for each in (found, plain)]
+        print(f"{mean:13}{fast[0]:19}{fast[1]:18}{np.mean(found):13.1f}{np.mean(plain):8.1f}")
+    quiet = Counter(false_alarms(seed, 104, N) for seed in range(100, 150))
+    print("quiet years of seven series, by false alarms: " + ", ".join(f"{n}: {quiet[n]}" for n in sorted(quiet)))
+
+
+if __name__ == "__main__":
+    main()
