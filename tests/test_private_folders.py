@@ -45,6 +45,7 @@ def test_folders_that_others_can_at_most_read_are_borne(tmp_path: Path, mode: in
     tmp_path.chmod(mode)
     refuse_shared(tmp_path)
     refuse_shared(tmp_path / "not there yet")
+    assert list(tmp_path.iterdir()) == []
 
 
 GROUPS = [([], "ann", True), (["ann"], "ann", True), (["ben"], "ann", False), ([], "staff", False)]

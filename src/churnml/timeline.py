@@ -23,6 +23,7 @@ __all__ = [
     "day_to_date",
     "day_to_us",
     "days_to_us",
+    "iso_to_date",
     "observation_grid",
     "parse_instant",
     "us_to_date",
@@ -97,6 +98,17 @@ def us_to_iso(instant: int) -> str:
 def us_to_date(instant: int, *, timezone: str = "UTC") -> date:
     """Return the calendar day of an instant in a time zone."""
     return (_EPOCH + timedelta(microseconds=int(instant))).astimezone(ZoneInfo(timezone)).date()
+
+
+def iso_to_date(text: str) -> date:
+    """Return the day of an ISO date or time as :func:`us_to_iso` writes it.
+
+    Examples
+    --------
+    >>> iso_to_date("2024-06-30T12:00:00Z")
+    datetime.date(2024, 6, 30)
+    """
+    return date.fromisoformat(text[:10])
 
 
 def day_to_date(day: int) -> date:

@@ -65,12 +65,12 @@ def try_in_vain(root: Path, address: str, *, seconds: int = 60) -> str:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MLFLOW_TRACKING_URI", address)
         assert deliver_all(Tracking(wait_seconds=seconds), root, new=[entry]) == {}
-    assert tracking.pending(root) == [entry]
     return entry
 
 
 def test_fl_15_a_dead_server_costs_no_training(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     entry = try_in_vain(project, f"http://127.0.0.1:{free_port()}")
+    assert tracking.pending(project) == [entry]
     assert "1 training is kept in .churnml/spool" in capsys.readouterr().err
     done = deliver_all(Tracking(), project)
     assert tracking.pending(project) == []
@@ -85,13 +85,15 @@ def test_fl_15_a_dead_server_costs_no_training(project: Path, capsys: pytest.Cap
 @pytest.mark.parametrize("answer", [fails, dies_within_a_run], ids=["500s", "mid-run"])
 def test_fl_15_a_server_that_fails_costs_no_training(tmp_path: Path, answer: Answer) -> None:
     with server(answer) as address:
-        try_in_vain(tmp_path, address)
+        entry = try_in_vain(tmp_path, address)
+    assert tracking.pending(tmp_path) == [entry]
 
 
 @pytest.mark.parametrize("answer", [hangs, pytest.param(drips, marks=pytest.mark.slow)], ids=["hanging", "dripping"])
 def test_fl_15_a_server_that_keeps_one_waiting_is_given_up(tmp_path: Path, answer: Answer) -> None:
     with server(answer) as address:
-        try_in_vain(tmp_path, address, seconds=5)
+        entry = try_in_vain(tmp_path, address, seconds=5)
+    assert tracking.pending(tmp_path) == [entry]
 
 
 def test_fl_15_or_exit_code_7_by_configuration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

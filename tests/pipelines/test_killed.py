@@ -40,12 +40,12 @@ def watched(stages: Nursery, name: str, golden: Path, folder: Path, *, has_old: 
     return whole
 
 
-def run_again(stages: Nursery, name: str, state: Path, whole: dict[str, dict[str, str]]) -> None:
-    """Clean up where a stage was killed, as every run does first, and run it: the same bytes, nothing temporary."""
+def run_again(stages: Nursery, name: str, state: Path) -> dict[str, dict[str, str]]:
+    """Clean up where a stage was killed, as every run does first, and run it; returns what it made."""
     clean_up(state)
     assert stages.run(name, state) == 0
-    assert made(state, name) == whole
     assert leftovers(state) == []
+    return made(state, name)
 
 
 @pytest.mark.parametrize("name", QUICK)
@@ -53,17 +53,17 @@ def test_fl_01_no_write_point_leaves_a_partial_result(name: str, quick: Nursery,
     whole = watched(quick, name, golden, tmp_path, has_old=True)
     states = sorted((tmp_path / "states").iterdir())
     for state in (states[1], states[len(states) // 2], states[-2]):
-        run_again(quick, name, state, whole)
+        assert run_again(quick, name, state) == whole
 
 
 def test_fl_01_a_stage_killed_again_and_again_ends_with_the_same_bytes(
     quick: Nursery, golden: Path, tmp_path: Path
 ) -> None:
-    kill_often(quick, "label", golden, tmp_path, n_kills=3)
+    assert -9 in kill_often(quick, "label", golden, tmp_path, n_kills=3)
 
 
-def kill_often(stages: Nursery, name: str, golden: Path, folder: Path, *, n_kills: int, every: int = 10) -> None:
-    """Kill a stage at random moments, one run after the other in one folder; let every tenth run end."""
+def kill_often(stages: Nursery, name: str, golden: Path, folder: Path, *, n_kills: int, every: int = 10) -> list[int]:
+    """Kill a stage at random moments, one run after the other in one folder; let every tenth end; return the codes."""
     furnish(folder / "whole", name, golden)
     shutil.copytree(folder / "whole", folder / "killed")
     seconds = timed(stages, name, folder / "whole")
@@ -73,9 +73,9 @@ def kill_often(stages: Nursery, name: str, golden: Path, folder: Path, *, n_kill
         codes.append(stages.run_killed(name, folder / "killed", after=moments.uniform(0, seconds)))
         assert partial(made(folder / "killed", name), whole, {}) == []
         if number % every == every - 1:
-            run_again(stages, name, folder / "killed", whole)
-    assert -9 in codes
-    run_again(stages, name, folder / "killed", whole)
+            assert run_again(stages, name, folder / "killed") == whole
+    assert run_again(stages, name, folder / "killed") == whole
+    return codes
 
 
 def timed(stages: Nursery, name: str, folder: Path) -> float:
@@ -100,10 +100,11 @@ def test_fl_01_all_write_points_of_every_stage(
     states = sorted((tmp_path / "states").iterdir())
     n_reruns = 3 if name in DEAR else 25
     for state in states[1 :: max(1, len(states) // n_reruns)]:
-        run_again(every_stage, name, state, whole)
+        assert run_again(every_stage, name, state) == whole
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ALL)
 def test_fl_01_fifty_random_kills(name: str, every_stage: Nursery, golden: Path, tmp_path: Path) -> None:
-    kill_often(every_stage, name, golden, tmp_path, n_kills=10 if name in DEAR else 50, every=5 if name in DEAR else 10)
+    n_kills, every = (10, 5) if name in DEAR else (50, 10)
+    assert -9 in kill_often(every_stage, name, golden, tmp_path, n_kills=n_kills, every=every)

@@ -6,7 +6,6 @@ import pytest
 from churnml.reasons.causes import (
     cause_control,
     causes,
-    is_controllable,
     is_trouble,
     locate,
     low_score,
@@ -125,8 +124,8 @@ def test_every_cause_has_words_and_says_whether_it_can_be_acted_on() -> None:
     assert all(has_words(f"cause.{cause}") and has_words(f"reason.{cause}.neutral") for cause in causes())
     assert {cause_control(cause) for cause in causes()} == {"controllable", "not_controllable", "involuntary"}
     assert all(has_words(f"control.{cause_control(cause)}") for cause in causes())
-    assert is_controllable("silence")
-    assert not is_controllable("profile")
+    assert cause_control("silence") == "controllable"
+    assert cause_control("profile") == "not_controllable"
 
 
 def test_what_counts_as_a_low_score_depends_on_the_scale() -> None:

@@ -7,11 +7,10 @@ from dataclasses import dataclass, field
 from math import exp
 from typing import Any
 
-from churnml.errors import ModelError
 from churnml.evaluation.backtest import MODEL
 from churnml.wording import LANGUAGES, has_words, words
 
-__all__ = ["Limits", "Remark", "Verdict", "judge", "require_promotable"]
+__all__ = ["Limits", "Remark", "Verdict", "judge"]
 
 CHANCE = {"roc_auc": 0.5, "normalised_gini": 0.0}
 
@@ -114,22 +113,6 @@ def judge(metrics: Mapping[str, Any], limits: Limits | None = None) -> Verdict:
     doubts += [Remark("doubt")] if doubts else []
     doubts += _coverage(metrics["overall"][MODEL], limits or Limits())
     return Verdict(ok and not broken, (reason, *broken), tuple(doubts))
-
-
-def require_promotable(verdict: Verdict) -> None:
-    """Refuse a model that did not pass.
-
-    Raises
-    ------
-    ModelError
-        With the verdict's reasons.
-    """
-    if not verdict.ok:
-        raise ModelError(
-            verdict.why().rstrip("."),
-            rule="model.gate",
-            next_step="Look at reports/evaluation.html; more history, other features or another horizon may help.",
-        )
 
 
 def _ranking(metrics: Mapping[str, Any]) -> tuple[bool, Remark]:

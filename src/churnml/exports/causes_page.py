@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from datetime import date
 from typing import Any
 
 from churnml.exports.charts import bar_chart
 from churnml.exports.page import Block, Paragraph, Section, Table, Tiles, View, render_views
+from churnml.timeline import iso_to_date
 from churnml.wording import figure, languages_from, words
 
 __all__ = ["causes_page"]
@@ -29,15 +29,11 @@ def causes_page(found: Found, *, language: str = "en") -> bytes:
 
 
 def _view(found: Found, language: str) -> View:
-    lead = words("causes.lead", language, day=_day(found["as_of"]), days=found["within_days"])
+    lead = words("causes.lead", language, day=iso_to_date(found["as_of"]), days=found["within_days"])
     made = (("glance", _glance), ("by_cause", _by_cause), ("by_source", _by_source), ("cost", _cost), ("goal", _goal))
     parts = [(words(f"causes.{name}", language), list(part(found, language))) for name, part in made]
     sections = [Section(heading, blocks) for heading, blocks in parts if blocks]
     return View(words("causes.title", language), language, sections, lead)
-
-
-def _day(text: str) -> date:
-    return date.fromisoformat(text[:10])
 
 
 def _money(text: str, found: Found, language: str) -> str:

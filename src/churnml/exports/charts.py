@@ -9,7 +9,7 @@ from typing import ClassVar
 
 from churnml.wording import figure
 
-__all__ = ["Bar", "Chart", "Line", "Mark", "bar_chart", "line_chart", "nice_ticks"]
+__all__ = ["Bar", "Chart", "Line", "Mark", "bar_chart", "line_chart", "nice_ticks", "sparse_names"]
 
 _WIDTH, _HEIGHT = 640.0, 340.0
 _LEFT, _RIGHT, _TOP, _BOTTOM = 64.0, 28.0, 14.0, 52.0
@@ -187,6 +187,18 @@ def nice_ticks(values: Sequence[float], *, wanted: int = 5) -> list[float]:
     first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
     # The short text of each product is the round number that was meant, without the noise of the last bits.
     return [float(f"{i * step:.12g}") for i in range(first, last + 1)]
+
+
+def sparse_names(names: Sequence[str], *, most: int) -> list[str]:
+    """Return names of which only every so many are written, the last one always, so that they do not run together.
+
+    Examples
+    --------
+    >>> sparse_names(["Q1", "Q2", "Q3", "Q4", "Q5"], most=3)
+    ['Q1', '', 'Q3', '', 'Q5']
+    """
+    step = max(1, -(-len(names) // most))
+    return [name if (len(names) - 1 - place) % step == 0 else "" for place, name in enumerate(names)]
 
 
 def _finite(xs: Sequence[float], ys: Sequence[float]) -> list[tuple[float, float]]:

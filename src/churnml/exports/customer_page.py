@@ -6,8 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from typing import Any
 
-from churnml.exports.charts import Chart, bar_chart, line_chart
+from churnml.exports.charts import Chart, bar_chart, line_chart, sparse_names
 from churnml.exports.page import Block, Paragraph, Section, Table, Tiles, View, render_views
+from churnml.timeline import iso_to_date
 from churnml.wording import figure, has_words, languages_from, words
 
 __all__ = ["customer_page", "customer_view"]
@@ -52,7 +53,7 @@ def customer_view(found: Found, language: str) -> View:
 
 
 def _date(text: str | None) -> date | None:
-    return date.fromisoformat(text[:10]) if text else None
+    return iso_to_date(text) if text else None
 
 
 def _day(text: str | None, language: str) -> str:
@@ -138,14 +139,8 @@ def _risk_over_time(found: Found, language: str) -> Iterator[Block]:
             language=language,
             y_label=name,
             y_kind="portion",
-            x_names=_sparse([each["date"][:7] for each in seen]),
+            x_names=sparse_names([each["date"][:7] for each in seen], most=7),
         )
-
-
-def _sparse(names: Sequence[str], *, most: int = 7) -> list[str]:
-    """Return names of which only every so many are written, so that they do not run into one another."""
-    step = -(-len(names) // most)
-    return [name if (len(names) - 1 - place) % step == 0 else "" for place, name in enumerate(names)]
 
 
 def _lists(found: Found, language: str) -> Iterator[Block]:
@@ -198,7 +193,7 @@ def _quarters(name: str, quarters: Sequence[Found], language: str) -> Chart | No
         return None
     told = words("customer.col_rows", language)
     return bar_chart(
-        _sparse([each["quarter"] for each in quarters], most=6),
+        sparse_names([each["quarter"] for each in quarters], most=6),
         {told: [float(each["rows"]) for each in quarters]},
         title=words("customer.by_quarter", language, table=name),
         language=language,

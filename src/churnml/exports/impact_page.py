@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import date
 from typing import Any
 
-from churnml.exports.charts import Chart, line_chart
+from churnml.exports.charts import Chart, line_chart, sparse_names
 from churnml.exports.page import Block, Paragraph, Section, Table, View, render_views
+from churnml.timeline import iso_to_date
 from churnml.wording import figure, has_words, languages_from, words
 
 __all__ = ["change_words", "churn_words", "impact_page"]
@@ -35,12 +35,8 @@ def _view(found: Found, language: str) -> View:
     if not sections:
         sections = [Section("", [Paragraph(words("impact.no_changes", language))])]
     sections.append(Section(words("impact.how", language), [Paragraph(words("impact.how_text", language))]))
-    lead = words("impact.lead", language, day=_day(found["as_of"]), days=found["horizon_days"])
+    lead = words("impact.lead", language, day=iso_to_date(found["as_of"]), days=found["horizon_days"])
     return View(words("impact.title", language), language, sections, lead)
-
-
-def _day(text: str) -> date:
-    return date.fromisoformat(text[:10])
 
 
 def change_words(study: Found, language: str) -> str:
@@ -48,16 +44,18 @@ def change_words(study: Found, language: str) -> str:
     key = f"impact.type_{study['type']}"
     kind = words(key, language) if has_words(key) else study["type"] or study["table"]
     scope = study["scope"] or words("impact.everybody", language)
-    return words("impact.change", language, kind=kind, scope=scope, day=_day(study["start"]))
+    return words("impact.change", language, kind=kind, scope=scope, day=iso_to_date(study["start"]))
 
 
 def _section(study: Found, found: Found, language: str) -> Section:
     blocks: list[Block] = []
     if study["announced"] != study["start"]:
-        blocks.append(Paragraph(words("impact.announced", language, day=_day(study["announced"])), "note"))
+        blocks.append(Paragraph(words("impact.announced", language, day=iso_to_date(study["announced"])), "note"))
     for other in study["overlapping"]:
         told = {"kind": other["type"], "scope": other["scope"] or words("impact.everybody", language)}
-        blocks.append(Paragraph(words("impact.overlapping", language, day=_day(other["start"]), **told), "warning"))
+        blocks.append(
+            Paragraph(words("impact.overlapping", language, day=iso_to_date(other["start"]), **told), "warning")
+        )
     if not study["metrics"]:
         blocks.append(Paragraph(words("impact.ready_labels", language), "warning"))
         return Section(change_words(study, language), blocks)
@@ -153,11 +151,5 @@ def _charts(rows: Sequence[Found], language: str) -> Iterator[Chart]:
             language=language,
             x_label=words("impact.period", language),
             y_kind="portion" if row["metric"] in _SHARES else "number",
-            x_names=_names(row["periods"]),
+            x_names=sparse_names([str(p) if p < 0 else f"+{p + 1}" for p in row["periods"]], most=12),
         )
-
-
-def _names(periods: Sequence[int]) -> list[str]:
-    """Return the numbers of the periods, of many only some, the first after the start among them."""
-    step = -(-len(periods) // 12)
-    return [(str(p) if p < 0 else f"+{p + 1}") if p % step == 0 else "" for p in periods]

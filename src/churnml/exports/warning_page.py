@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import date
 from typing import Any
 
 from churnml.exports.charts import Chart, line_chart
 from churnml.exports.page import Block, Paragraph, Section, Table, View, render_views
+from churnml.timeline import iso_to_date
 from churnml.wording import figure, languages_from, words
 
 __all__ = ["warning_lines", "warning_page"]
@@ -45,24 +45,20 @@ def _view(found: Found, language: str) -> View:
         sections.append(Section(words("warning.year", language), list(_charts(found["figures"], language))))
     how = {"n": found["false_alarms_per_year"], "weeks": found["guard_weeks"]}
     sections.append(Section(words("warning.how", language), [Paragraph(words("warning.how_text", language, **how))]))
-    lead = words("warning.lead", language, day=_day(found["as_of"]))
+    lead = words("warning.lead", language, day=iso_to_date(found["as_of"]))
     return View(words("warning.title", language), language, sections, lead)
-
-
-def _day(text: str) -> date:
-    return date.fromisoformat(text[:10])
 
 
 def _verdict(found: Found, language: str) -> Paragraph:
     verdict, n = found["verdict"], len(found["alarms"])
-    text = words(f"warning.verdict_{verdict}", language, day=_day(found["as_of"]), n=n)
+    text = words(f"warning.verdict_{verdict}", language, day=iso_to_date(found["as_of"]), n=n)
     return Paragraph(text, _TONES[verdict])
 
 
 def _findings(found: Found, language: str) -> Iterator[Paragraph]:
     for each in found["figures"]:
         last = each["weeks"][-1]
-        told = {"name": _name(each["name"], language), "start": _day(last["start"])}
+        told = {"name": _name(each["name"], language), "start": iso_to_date(last["start"])}
         if each["status"] == "silent":
             yield Paragraph(words("warning.silent", language, expected=last["expected"], **told), "warning")
         elif each["status"] == "missing":
@@ -81,14 +77,14 @@ def _alarm(each: Found, language: str) -> str:
         f"warning.{'low' if each['falls'] else 'high'}",
         language,
         name=_name(each["name"], language),
-        since=_day(each["since"]),
+        since=iso_to_date(each["since"]),
         observed=each["since_observed"],
         expected=each["since_expected"],
     )
     plain = each["plain_since"]
     if plain is None:
         return text + words("warning.plain_never", language)
-    return text + words("warning.plain_since", language, since=_day(plain))
+    return text + words("warning.plain_since", language, since=iso_to_date(plain))
 
 
 def _name(name: str, language: str) -> str:
@@ -100,7 +96,7 @@ def _table(figures: Sequence[Found], language: str) -> Table:
     names = ("figure", "observed", "to_arrive", "expected", "limit", "of", "since", "plain", "status")
     headers = [words(f"warning.head_{name}", language) for name in names]
     rows = [_cells(each, language) for each in figures]
-    caption = words("warning.caption", language, start=_day(figures[0]["weeks"][-1]["start"]))
+    caption = words("warning.caption", language, start=iso_to_date(figures[0]["weeks"][-1]["start"]))
     return Table(headers, rows, figures=frozenset({1, 2, 3, 4, 5}), caption=caption)
 
 
@@ -111,7 +107,10 @@ def _cells(each: Found, language: str) -> list[str]:
     texts = ["" if last[key] is None else figure(last[key], kind, language) for key, kind in parts]
     if last["observed"] is None:
         texts[0] = words("warning.status_missing", language)
-    since = ["" if each[key] is None else figure(_day(each[key]), "date", language) for key in ("since", "plain_since")]
+    since = [
+        "" if each[key] is None else figure(iso_to_date(each[key]), "date", language)
+        for key in ("since", "plain_since")
+    ]
     return [_name(each["name"], language), *texts, *since, words(f"warning.status_{each['status']}", language)]
 
 

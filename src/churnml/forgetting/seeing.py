@@ -131,12 +131,7 @@ def id_columns(schema: pa.Schema) -> Iterator[str]:
         return
     for field in schema:
         kind = field.type.value_type if pa.types.is_dictionary(field.type) else field.type
-        if (
-            (pa.types.is_integer(kind) and _sounds_like_an_id(field.name))
-            or pa.types.is_string(kind)
-            or pa.types.is_large_string(kind)
-            or pa.types.is_string_view(kind)
-        ):
+        if (pa.types.is_integer(kind) and _sounds_like_an_id(field.name)) or _is_string(kind):
             yield field.name
 
 

@@ -20,7 +20,6 @@ __all__ = [
     "cause_control",
     "causes",
     "highest_score",
-    "is_controllable",
     "is_trouble",
     "locate",
     "low_score",
@@ -98,11 +97,6 @@ def cause_control(cause: str) -> Control:
     """
     kind: Control = _tables()["causes"][cause]
     return kind
-
-
-def is_controllable(cause: str) -> bool:
-    """Return whether the company can act on a cause; errors as :func:`cause_control`."""
-    return cause_control(cause) == "controllable"
 
 
 def reason_causes(codes: pa.Array | pa.ChunkedArray) -> pa.Array:
