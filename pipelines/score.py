@@ -7,10 +7,12 @@ from pathlib import Path
 
 from churnml.config import load_params
 from churnml.flow.freshness import require_fresh
+from churnml.flow.model_features import features_to_score
 from churnml.flow.promotions import require_approved
 from churnml.flow.score import load_models, score
 from churnml.histories.store import open_history
 from churnml.stage import parse_paths, run_stage
+from churnml.storage import private_folder
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -23,7 +25,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     models = load_models(args.churn_model, args.clv_model)
     if params.promotion.require_approval:
         require_approved(Path.cwd(), models.digests)
-    score(params, history, models, args.scores, features=args.features, backtest=args.churn_backtest)
+    with private_folder(args.features.parent, "shown") as folder:
+        features = features_to_score(params, history, models, folder, root=Path.cwd(), made=args.features)
+        score(params, history, models, args.scores, features=features, backtest=args.churn_backtest)
     return 0
 
 

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from churnml.errors import ConfigError, DataError, ModelError, TimeContractError
-from churnml.features.own import OwnFeature, check_same_own, own_digests, own_features
+from churnml.features.own import OwnFeature, learned_own, own_digests, own_features
 from churnml.features.own_rows import UsableRows, visible_columns
 from churnml.features.plan import FeaturePlan
 from churnml.histories.bucket import Bucket
@@ -361,8 +361,12 @@ def test_tiles_change_nothing(history: History, monkeypatch: pytest.MonkeyPatch)
 def test_a_changed_file_is_refused_at_scoring() -> None:
     first, second = python("def f(rows, at): return 1"), python("def f(rows, at): return 2")
     plan = FeaturePlan((7,), own=own_digests([first]))
-    check_same_own(plan, [first])
+    assert learned_own(plan, [first]) == (first,)
     for other in ([second], []):
         with pytest.raises(ModelError, match="trained with another version of the own feature x") as caught:
-            check_same_own(plan, other)
+            learned_own(plan, other)
         assert caught.value.exit_code == 5
+
+
+def test_an_own_feature_that_came_later_is_left_out_at_scoring() -> None:
+    assert learned_own(FeaturePlan((7,)), [python("def f(rows, at): return 1")]) == ()

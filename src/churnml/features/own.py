@@ -21,7 +21,7 @@ from churnml.histories.bucket import Bucket
 from churnml.histories.store import History
 from churnml.storage import digest_bytes
 
-__all__ = ["OwnFeature", "check_same_own", "own_digests", "own_features"]
+__all__ = ["OwnFeature", "learned_own", "own_digests", "own_features"]
 
 Int64s = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -85,25 +85,25 @@ def own_digests(own: Sequence[OwnFeature]) -> dict[str, str]:
     return {one.name: one.digest for one in own}
 
 
-def check_same_own(plan: FeaturePlan, own: Sequence[OwnFeature]) -> None:
-    """Refuse to go on with a plan whose own features were other ones.
+def learned_own(plan: FeaturePlan, own: Sequence[OwnFeature]) -> tuple[OwnFeature, ...]:
+    """Return the own features of a plan; those that came later are left out.
 
     Raises
     ------
     ModelError
-        If a file has changed, or a feature was added or taken out.
+        If the file of one has changed, or it was taken out.
     """
-    given, learned = own_digests(own), dict(plan.own)
-    for name in sorted({*given, *learned}):
-        if given.get(name) != learned.get(name):
-            one = next((one for one in own if one.name == name), None)
+    given = {one.name: one for one in own}
+    for name, digest in sorted(plan.own.items()):
+        if name not in given or given[name].digest != digest:
             raise ModelError(
                 f"the model was trained with another version of the own feature {name}",
                 rule="model.own_changed",
-                file=one.file if one else None,
+                file=given[name].file if name in given else None,
                 column="features.own",
                 next_step="Put the file and features.own back as they were, or train again.",
             )
+    return tuple(one for one in own if one.name in plan.own)
 
 
 def own_features(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -13,10 +14,10 @@ import pyarrow as pa
 from churnml.config import Params
 from churnml.engines.local import map_buckets
 from churnml.features.btyd_features import PurchaseModels, fit_purchase_models, most_per_bucket, purchase_summaries
-from churnml.features.build import BucketFeatures
+from churnml.features.build import KEYS, BucketFeatures
 from churnml.features.calendar import calendar_types
 from churnml.features.columns import Arena
-from churnml.features.own import OwnFeature, check_same_own, own_digests
+from churnml.features.own import OwnFeature, learned_own, own_digests
 from churnml.features.plan import QUARTERS, Feature, FeaturePlan, choose_levels, is_enough, level_counts
 from churnml.features.statistics import FeatureStatistics
 from churnml.flow.buckets import bucket_path, write_buckets
@@ -32,9 +33,27 @@ from churnml.snapshots.spine import SnapshotPlan
 from churnml.storage import new_folder, write_json
 from churnml.timeline import DAY_US
 
-__all__ = ["featurize", "purchase_horizons"]
+__all__ = ["FeatureSet", "featurize", "featurize_sets", "purchase_horizons"]
 
 Int64s = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureSet:
+    """Features by one plan.
+
+    Parameters
+    ----------
+    plan : FeaturePlan
+    view : History
+        With the tables and columns that they are made of.
+    prefix : str
+        What their names begin with.
+    """
+
+    plan: FeaturePlan
+    view: History
+    prefix: str = ""
 
 
 def featurize(
@@ -66,12 +85,24 @@ def featurize(
     list of Feature
         Descriptions, in the order of the columns.
     """
-    own, dates = read_own(params, root=root), read_plan(spine)
-    threads = params.train.threads
     if plan is None:
-        plan = _feature_plan(history, params, own, dates)
-    check_same_own(plan, own)
-    models = _purchase_models(history, plan, dates.fitted_dates, threads=threads)
+        plan = _feature_plan(history, params, read_own(params, root=root), read_plan(spine))
+    one = FeatureSet(plan, history)
+    return featurize_sets([one], history, params, spine, target, root=root, statistics=statistics)
+
+
+def featurize_sets(
+    sets: Sequence[FeatureSet],
+    history: History,
+    params: Params,
+    spine: Path,
+    target: Path,
+    *,
+    root: Path,
+    statistics: FeatureStatistics | None = None,
+) -> list[Feature]:
+    """Write the features of several plans side by side, and the ``plan.json`` of the first; see :func:`featurize`."""
+    first, *others = [_Maker(one, history, params, read_plan(spine), root=root) for one in sets]
     described: dict[int, list[Feature]] = {}
     arenas: list[Arena] = []  # one for each bucket being made at once
     n_rows = sum(parquet_rows(bucket_path(spine, number)) for number in range(history.n_buckets))
@@ -81,7 +112,7 @@ def featurize(
     def make(number: int) -> Iterator[pa.Table]:
         bucket = Bucket(history, number)
         entries = bucket if number == 0 else Bucket(history, 0)
-        maker = BucketFeatures(bucket, entries, history, plan, models, own)
+        maker, beside = first.of(bucket, entries), [other.of(bucket, entries) for other in others]
         observed = read_parquet(bucket_path(spine, number), coded=["customer_id"])
         hashes, done = hash_column(observed["customer_id"].combine_chunks()), 0
         arena = arenas.pop() if arenas else Arena()
@@ -89,15 +120,36 @@ def featurize(
             begin, done = done, done + table.num_rows
             if statistics is not None:
                 statistics.add(table, hashes[begin:done])
-            yield table
+            made = [one.build(observed.slice(begin, table.num_rows)) for one in beside]
+            yield _side_by_side(table, made, [other.set.prefix for other in others])
             advance(table.num_rows)
         arenas.append(arena)
         described[number] = maker.features
 
     with new_folder(target) as temp, step("make features", n_rows) as advance:
-        write_buckets(make, temp, n_buckets=history.n_buckets, threads=threads)
-        write_json(plan.to_json(), temp / "plan.json")
+        write_buckets(make, temp, n_buckets=history.n_buckets, threads=params.train.threads)
+        write_json(first.set.plan.to_json(), temp / "plan.json")
     return described[0]
+
+
+class _Maker:
+    """What making the features of one set takes, whichever bucket they are of."""
+
+    def __init__(self, one: FeatureSet, history: History, params: Params, dates: SnapshotPlan, *, root: Path) -> None:
+        self.set = one
+        self._own = learned_own(one.plan, read_own(params, root=root))
+        self._models = _purchase_models(history, one, dates.fitted_dates, threads=params.train.threads)
+
+    def of(self, bucket: Bucket, entries: Bucket) -> BucketFeatures:
+        return BucketFeatures(bucket, entries, self.set.view, self.set.plan, self._models, self._own)
+
+
+def _side_by_side(table: pa.Table, others: Sequence[pa.Table], prefixes: Sequence[str]) -> pa.Table:
+    for other, prefix in zip(others, prefixes, strict=True):
+        for name in other.column_names:
+            if name not in KEYS:
+                table = table.append_column(other.schema.field(name).with_name(prefix + name), other[name])
+    return table
 
 
 def _feature_plan(history: History, params: Params, own: Sequence[OwnFeature], observed: SnapshotPlan) -> FeaturePlan:
@@ -145,10 +197,11 @@ def _levels_counted(history: History, *, earliest: int, threads: int) -> list[di
     return counted + map_buckets(lambda place: count(others[place]), n_buckets=len(others), threads=threads)
 
 
-def _purchase_models(history: History, plan: FeaturePlan, dates: Int64s, *, threads: int) -> dict[int, PurchaseModels]:
-    if not plan.btyd_table or not plan.keeps("btyd"):
+def _purchase_models(history: History, one: FeatureSet, dates: Int64s, *, threads: int) -> dict[int, PurchaseModels]:
+    table = one.plan.btyd_table
+    if not table or not one.plan.keeps("btyd"):
         return {}
-    info, most = history.tables[plan.btyd_table], most_per_bucket(history.n_buckets)
+    info, most = one.view.tables[table], most_per_bucket(history.n_buckets)
     parts = map_buckets(
         lambda number: purchase_summaries(Bucket(history, number), info, dates, most=most),
         n_buckets=history.n_buckets,

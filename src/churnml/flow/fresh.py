@@ -10,15 +10,13 @@ from churnml import tracking
 from churnml.config import Params
 from churnml.errors import ModelError
 from churnml.estimators.artifact import load
-from churnml.features.plan import FeaturePlan
-from churnml.flow.featurize import featurize
+from churnml.flow.model_features import features_to_score
 from churnml.flow.program import code_identity
 from churnml.flow.promotions import require_approved, require_promoted
 from churnml.flow.raw import read_histories
 from churnml.flow.score import Models, score
 from churnml.flow.score_checks import ScoreChecks
 from churnml.flow.score_records import keep_scores
-from churnml.flow.spine import make_spine
 from churnml.flow.versions import kept_backtest
 from churnml.parquet import parquet_schema
 from churnml.storage import digest_file, private_folder, write_json
@@ -127,15 +125,13 @@ def score_as_of(params: Params, *, root: Path, reference: str, out: Path) -> dic
             require_approved(root, models.digests)
         history = read_histories(params, root=root, target=folder / "prepared")
         checks = ScoreChecks(params, history, models.churn)
-        make_spine(history, params, folder / "spine", to_score_only=True)
-        plan = FeaturePlan.from_json(models.churn.meta["feature_plan"])
-        featurize(history, params, folder / "spine", folder / "features", root=root, plan=plan)
+        features = features_to_score(params, history, models, folder, root=root)
         scored = score(
             params,
             history,
             models,
             out,
-            features=folder / "features",
+            features=features,
             backtest=kept_backtest(root, "churn", models.churn.digest),
             watch=checks.see,
             accept=accept,

@@ -28,6 +28,7 @@ from churnml.flow.categories import declared_categories
 from churnml.flow.explained import Watched
 from churnml.flow.learning import LearnableRows, LearningTask, churn_task, hazard_rows, leaving_model, value_task
 from churnml.flow.predictions import write_predictions
+from churnml.flow.reference import CONTRACT, contract
 from churnml.flow.reference_facts import reference_facts
 from churnml.flow.roles import purchases_table
 from churnml.flow.staying import is_contract
@@ -201,6 +202,7 @@ def train_value(
         fitted, spec = final.result()
     checks = value_checks(params, task, features=features, churn_model=churn_model, value=fitted, spec=spec)
     meta = _meta(params, rows, task.plan, "clv", horizon, features) | tuned.facts | checks
+    meta |= {CONTRACT: contract(params)}
     save(fitted, spec, model, meta=meta | card_figures(tested, terms=_card_terms(params, task)), cards=card_files)
     write_predictions(tested, backtest, is_out_of_time=task.is_out_of_time)
 

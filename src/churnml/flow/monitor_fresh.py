@@ -6,15 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from churnml.config import Params
-from churnml.features.plan import FeaturePlan
-from churnml.flow.featurize import featurize
 from churnml.flow.fresh import open_models
+from churnml.flow.model_features import features_to_score
 from churnml.flow.monitor import COMPARED, monitor
 from churnml.flow.raw import read_histories
-from churnml.flow.reference import require_known_columns
 from churnml.flow.score import score
 from churnml.flow.score_records import keep_scores
-from churnml.flow.spine import make_spine
 from churnml.flow.versions import kept_backtest
 from churnml.parquet import read_parquet
 from churnml.storage import private_folder
@@ -42,14 +39,11 @@ def monitor_as_of(params: Params, *, root: Path, reference: str) -> dict[str, An
     with private_folder(root / "data", "monitor") as folder:
         models = open_models(root, reference, folder=folder / "models").models
         history = read_histories(params, root=root, target=folder / "prepared")
-        require_known_columns(params, models.churn.meta)
-        make_spine(history, params, folder / "spine", to_score_only=True)
-        plan = FeaturePlan.from_json(models.churn.meta["feature_plan"])
-        featurize(history, params, folder / "spine", folder / "features", root=root, plan=plan)
+        features = features_to_score(params, history, models, folder, root=root)
         scores = folder / "scores.parquet"
         backtest = kept_backtest(root, "churn", models.churn.digest)
-        score(params, history, models, scores, features=folder / "features", backtest=backtest)
+        score(params, history, models, scores, features=features, backtest=backtest)
         said = read_parquet(scores, columns=list(COMPARED))
-        report = monitor(params, history, models.churn, said, features=folder / "features", root=root)
+        report = monitor(params, history, models.churn, said, features=features, root=root)
         keep_scores(params, scores, root=root, model_version=models.version)
     return report

@@ -55,7 +55,7 @@ def _columns(table: CustomersTable | EventsTable | SpellsTable | CalendarTable) 
     return {"numbers": [*amount, *table.numbers], "categories": [*table.categories, *reason]}
 
 
-def require_known_columns(params: Params, meta: Mapping[str, Any]) -> None:
+def require_known_columns(params: Params, meta: Mapping[str, Any], *, model: str = "churn") -> None:
     """Refuse histories that lack a table or a column the model has learned from, or have it as another kind.
 
     Columns are found by name, in any order; those the model has not seen are left alone.
@@ -70,19 +70,19 @@ def require_known_columns(params: Params, meta: Mapping[str, Any]) -> None:
         here = now.get(name)
         if here is None or here["kind"] != learned["kind"]:
             what = "is not declared any more" if here is None else f"was of kind {learned['kind']}, is {here['kind']}"
-            raise _changed(what, f"histories.tables.{name}")
+            raise _changed(what, f"histories.tables.{name}", model)
         for role in ("numbers", "categories"):
             other = "categories" if role == "numbers" else "numbers"
             for column in learned[role]:
                 if column in here[role]:
                     continue
                 place = f"is among {other}" if column in here[other] else "is not there any more"
-                raise _changed(f"{column} was among {role}, and {place}", f"histories.tables.{name}")
+                raise _changed(f"{column} was among {role}, and {place}", f"histories.tables.{name}", model)
 
 
-def _changed(what: str, place: str) -> ModelError:
+def _changed(what: str, place: str, model: str) -> ModelError:
     return ModelError(
-        f"{what}, and the model has learned from it",
+        f"{what}, and the {model} model has learned from it",
         rule="model.schema",
         file="params.yaml",
         column=place,

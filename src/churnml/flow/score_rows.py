@@ -17,7 +17,7 @@ from churnml.config import Params
 from churnml.errors import ModelError
 from churnml.estimators.artifact import LoadedModel
 from churnml.estimators.churn import ChurnClassifier
-from churnml.estimators.matrix import to_matrix
+from churnml.estimators.matrix import KEYS, to_matrix
 from churnml.flow.predictions import read_predictions
 from churnml.flow.risks import RISKS, risk_columns
 from churnml.flow.stake import stake_columns
@@ -28,7 +28,10 @@ from churnml.histories.conform import TIME
 from churnml.histories.store import History
 from churnml.reasons.ranking import RiskReasons
 
-__all__ = ["SCORED", "Models", "RowScorer", "Watch"]
+__all__ = ["SCORED", "VALUE", "Models", "RowScorer", "Watch"]
+
+VALUE = "clv:"
+"""What the names of the value model's columns begin with where it has learned by another plan than the churn model."""
 
 Floats = npt.NDArray[np.float64]
 _NUMBERS = ("p_churn", *(name for name in RISKS if name != "contact_by"), "p_leave", "clv", "clv_low", "clv_high")
@@ -137,12 +140,13 @@ class RowScorer:
     def scored(self, rows: pa.Table) -> pa.Table:
         """Return the scores of rows of features, columns :data:`SCORED`."""
         params, history, classifier = self._params, self._history, self._models.classifier
+        rows, of_value = _by_model(rows)
         matrix = to_matrix(rows, self._models.churn.spec, strict=True)
         if self._watch is not None:
             self._watch(matrix, n_rows=self._n_rows)
         p_churn = self._known_unseen(rows["customer_id"], classifier.churn_probability(matrix))
         curves = staying_curves(params, classifier, matrix, p_churn)
-        worth = customer_worth(params, self._models.value, rows, p_churn, curves, buying=self._buying)
+        worth = customer_worth(params, self._models.value, of_value, p_churn, curves, buying=self._buying)
         found = {"customer_id": rows["customer_id"], "p_churn": p_churn}
         horizon = {"horizon_days": float(params.churn.horizon_days), "lead_days": float(params.churn.lead_days)}
         found |= risk_columns(classifier, matrix, p_churn, **horizon, as_of=history.as_of)
@@ -175,6 +179,15 @@ class RowScorer:
         found["as_of"] = pa.array(np.full(n_rows, self._history.as_of, dtype=np.int64)).cast(TIME)
         found["model_version"] = pa.array([self._models.version] * n_rows, pa.string())
         return pa.table([_column(found.get(field.name), field.type, n_rows) for field in SCORED], schema=SCORED)
+
+
+def _by_model(rows: pa.Table) -> tuple[pa.Table, pa.Table]:
+    """Return the rows as the churn model and as the value model know them: the same ones, or columns of its own."""
+    own = [name for name in rows.column_names if name.startswith(VALUE)]
+    if not own:
+        return rows, rows
+    plain = rows.drop_columns(own)
+    return plain, rows.select([*KEYS, *own]).rename_columns([*KEYS, *(name.removeprefix(VALUE) for name in own)])
 
 
 def _column(values: object, kind: pa.DataType, n_rows: int) -> pa.Array | pa.ChunkedArray:
