@@ -36,6 +36,5 @@ def main(argv: Sequence[str] | None = None, *, is_alone: bool = False) -> int:
 
 
 if __name__ == "__main__":
-    gc.freeze()  # what has been loaded stays to the end: nobody needs to look for garbage among it
     gc.set_threshold(20_000)  # descriptions of columns are many, and no garbage
     run_stage(partial(main, is_alone=True))

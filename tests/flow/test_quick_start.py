@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -30,6 +31,16 @@ def test_collecting_goes_on_as_before_even_after_a_failed_import(enabled: bool) 
         assert gc.isenabled() is enabled
     finally:
         gc.enable()
+
+
+@pytest.mark.parametrize("before", [None, "somebody"])
+def test_plugins_of_others_are_left_as_they_were(before: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("PYDANTIC_DISABLE_PLUGINS", raising=False)
+    if before:
+        monkeypatch.setenv("PYDANTIC_DISABLE_PLUGINS", before)
+    with quick_start():
+        assert os.environ["PYDANTIC_DISABLE_PLUGINS"] == "__all__"
+    assert os.environ.get("PYDANTIC_DISABLE_PLUGINS") == before
 
 
 def test_arrow_does_without_pandas_where_it_is_told_to() -> None:

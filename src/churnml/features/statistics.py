@@ -26,7 +26,7 @@ FEWEST = 10
 """Figures of fewer customers are not shown."""
 LARGE_DRIFT = 0.25
 """A stability index above it is commonly called a major shift (Siddiqi 2006, Credit Risk Scorecards)."""
-_MOST_CELLS, _MOST_ROWS = 12_000_000, 40_000
+_MOST_CELLS, _MOST_ROWS = 12_000_000, 20_000
 _MOST_DATES, _PERIODS = 60, 12
 _BINS, _LEVELS_COMPARED, _LEVELS_SHOWN = 10, 20, 8
 

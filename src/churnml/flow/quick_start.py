@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -16,21 +17,37 @@ __all__ = ["quick_start", "without_pandas"]
 _NOT_NEEDED = ("scipy.linalg", "cffi", "coverage")
 """Numba imports them to multiply matrices, to call C and to be measured by, and does without where there are none."""
 
+_PLUGINS = "PYDANTIC_DISABLE_PLUGINS"
+
 
 @contextmanager
 def quick_start() -> Iterator[None]:
-    """Import modules, and what they load, without looking for garbage among what stays to the end."""
+    """Import modules, and what they load, without looking for garbage among what stays to the end.
+
+    Nor does pydantic look through everything installed for others who would want to change what it validates.
+    """
     modules: dict[str, Any] = sys.modules
     was_enabled, left_out = gc.isenabled(), [name for name in _NOT_NEEDED if name not in modules]
     gc.disable()
     modules.update(dict.fromkeys(left_out))
+    others = os.environ.get(_PLUGINS)
+    os.environ[_PLUGINS] = "__all__"
     try:
         yield
     finally:
+        _restore(others)
         for name in left_out:
             del modules[name]
+        gc.freeze()  # else the first look for garbage, right after, goes through all of it
         if was_enabled:
             gc.enable()
+
+
+def _restore(value: str | None) -> None:
+    if value is None:
+        del os.environ[_PLUGINS]
+    else:
+        os.environ[_PLUGINS] = value
 
 
 class _WithoutPandas(MetaPathFinder):
