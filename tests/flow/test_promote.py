@@ -10,6 +10,7 @@ from types import SimpleNamespace
 import numpy as np
 import pyarrow as pa
 import pytest
+import yaml
 from small_company import another, few_trees, run, write_params
 
 from churnml import tracking
@@ -225,3 +226,24 @@ def test_real_versions_are_compared_also_on_dates_after_the_champion(
     assert found["n_rows"] > 100
     assert 0.0 <= found["same_top_reason"]["share"] <= 1.0
     assert {"roc_auc", "log_loss"} <= set(found["measures"])
+
+
+def declare_crisis(project: Path) -> None:
+    params = yaml.safe_load((project / "params.yaml").read_text())
+    params["crises"] = [{"name": "fire", "type": "operations", "start": "2024-06-01", "end": "2024-09-01"}]
+    (project / "params.yaml").write_text(yaml.safe_dump(params))
+
+
+def test_in_a_crisis_no_version_is_promoted_but_by_force_with_a_trace(project: Path) -> None:
+    declare_crisis(project)
+    with pytest.raises(ModelError, match=r"regime is not normal: Operational crisis “fire”.*it ends on 2024-09-01"):
+        make_champion(project, 2)
+    assert tracking.champion_version(project, "churn") == 1
+    done = make_champion(project, 2, force=True, why="The old one cannot be served any more.")
+    assert done["forced"]
+    assert "regime is not normal" in str(done["refusal"])
+
+
+def test_the_champion_of_a_crisis_can_still_be_approved(project: Path) -> None:
+    declare_crisis(project)
+    assert not make_champion(project, 1, approved_by="R. Okafor")["forced"]

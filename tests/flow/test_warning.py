@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from page_reader import PageReader
+from small_company import another
 from test_cli import churnml
 
 from churnml.config import load_params
@@ -162,3 +164,20 @@ def test_ready_labels_have_no_dates_and_no_verdict(golden: Path) -> None:
     told = verdict_of(ready, history)
     assert (told["verdict"], told["figures"], exit_code_of(told)) == ("unknown", [], 4)
     assert "nothing can be said" in PageReader(warning_page(told)).text
+
+
+def test_the_verdict_of_an_earlier_date_is_that_of_the_rows_known_then(golden: Path, tmp_path: Path) -> None:
+    """Rows that came later change no byte of it, and the last verdict stays."""
+    root = another(tmp_path / "then", golden)
+    assert churnml("warn", "--as-of", "2024-04-01", folder=root) in {0, 4, 5}
+    place = root / "reports" / "as_of" / "2024-04-01" / "warning.json"
+    first = place.read_bytes()
+    assert json.loads(first)["as_of"].startswith("2024-04-01")
+    orders = root / "data" / "simulated" / "orders.parquet"
+    table = pq.read_table(orders)
+    then = datetime(2024, 4, 1, tzinfo=UTC)
+    known = [max(row["ordered_at"], row["loaded_at"]) <= then for row in table.to_pylist()]
+    pq.write_table(table.filter(pa.array(known)), orders)
+    churnml("warn", "--as-of", "2024-04-01", folder=root)
+    assert place.read_bytes() == first
+    assert not (root / "reports" / "warning.json").exists()

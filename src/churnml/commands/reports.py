@@ -68,6 +68,9 @@ def impact(
 
 
 def warn(
+    as_of: Annotated[
+        str | None, typer.Option(help="ISO date or time: the verdict as it was then; default: what was prepared last.")
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="Folder of warning.json and warning.html; default: reports.")] = None,
     params: Annotated[Path, typer.Option(help="Parameter file.")] = PARAMS,
 ) -> None:
@@ -77,11 +80,17 @@ def warn(
         from churnml.config import load_params
         from churnml.exports.warning_page import warning_lines
         from churnml.flow.warning import exit_code_of, verdict_of, write_warning
+        from churnml.flow.warning_on_demand import verdict_as_of
         from churnml.histories.store import open_history
 
         loaded, root = load_params(params), params.resolve().parent
-        folder, language = out or root / "reports", loaded.campaign.language
-        found = verdict_of(loaded, open_history(root / "data" / "prepared"))
+        language = loaded.campaign.language
+        if as_of is None:
+            folder, found = out or root / "reports", verdict_of(loaded, open_history(root / "data" / "prepared"))
+        else:
+            found = verdict_as_of(loaded.at(as_of), root=root)
+            # The last verdict, which the model guard reads, stays what it is.
+            folder = out or root / "reports" / "as_of" / as_of[:10]
         write_warning(found, folder / "warning.json", folder / "warning.html", language=language)
         for line in warning_lines(found, language=language):
             say(line)

@@ -25,6 +25,7 @@ from churnml.config.campaign import Campaign
 from churnml.config.campaign_checks import campaign_problems
 from churnml.config.causes import Causes, cause_problems
 from churnml.config.checks import Checks
+from churnml.config.crises import Crises, Guard, crisis_problems
 from churnml.config.exports import Exports, export_problems
 from churnml.config.fields import Block, plain_path
 from churnml.config.impact import Impact, impact_problems
@@ -77,6 +78,8 @@ class Params(Block):
     monitoring: Monitoring = Field(default=Monitoring(), description="When a run says that something needs attention.")
     impact: Impact = Field(default=Impact(), description="What the company's own changes did.")
     warning: EarlyWarning = Field(default=EarlyWarning(), description="When a week of losses is an alarm.")
+    crises: Crises = Field(default=Crises(), description="Which crises there were and are.")
+    guard: Guard = Field(default=Guard(), description="What must not happen to models in a crisis.")
     causes: Causes = Field(default=Causes(), description="Why customers were lost, what it cost, what may be lost.")
     relationship: Relationship = Field(default=Relationship(), description="The report on how relationships stand.")
     simulate: Simulate = Field(default=Simulate(), description="The simulated company.")
@@ -110,6 +113,7 @@ class Params(Block):
             *campaign_problems(self.campaign, self.histories, self.treatments),
             *export_problems(self.exports),
             *impact_problems(self.impact, self.histories),
+            *crisis_problems(self.crises, self.histories),
             *cause_problems(self.causes, self.histories),
             *list_problems(self.lists, self.histories, campaign=self.campaign.name),
             *relationship_problems(self.relationship, self.histories),

@@ -10,7 +10,7 @@ from churnml.exports.page import Block, Paragraph, Section, Table, View, render_
 from churnml.timeline import iso_to_date
 from churnml.wording import figure, has_words, languages_from, words
 
-__all__ = ["change_words", "churn_words", "impact_page"]
+__all__ = ["change_words", "churn_words", "impact_page", "kind_words"]
 
 Found = Mapping[str, Any]
 _SHARES = {"churn", "repeat", "mix"}
@@ -41,10 +41,16 @@ def _view(found: Found, language: str) -> View:
 
 def change_words(study: Found, language: str) -> str:
     """Return what a change was, whom it concerned, and since when."""
-    key = f"impact.type_{study['type']}"
-    kind = words(key, language) if has_words(key) else study["type"] or study["table"]
+    kind = kind_words(study, language)
     scope = study["scope"] or words("impact.everybody", language)
     return words("impact.change", language, kind=kind, scope=scope, day=iso_to_date(study["start"]))
+
+
+def kind_words(study: Found, language: str) -> str:
+    """Return the kind of a change; one that the catalogue does not know stays as it is delivered."""
+    keys = (f"impact.type_{study['type']}", f"crisis.type_{study['type']}")
+    known = [words(key, language) for key in keys if has_words(key)]
+    return known[0] if known else study["type"] or study.get("table", "")
 
 
 def _section(study: Found, found: Found, language: str) -> Section:
@@ -52,7 +58,10 @@ def _section(study: Found, found: Found, language: str) -> Section:
     if study["announced"] != study["start"]:
         blocks.append(Paragraph(words("impact.announced", language, day=iso_to_date(study["announced"])), "note"))
     for other in study["overlapping"]:
-        told = {"kind": other["type"], "scope": other["scope"] or words("impact.everybody", language)}
+        told = {
+            "kind": kind_words(other, language),
+            "scope": other["scope"] or words("impact.everybody", language),
+        }
         blocks.append(
             Paragraph(words("impact.overlapping", language, day=iso_to_date(other["start"]), **told), "warning")
         )

@@ -53,7 +53,7 @@ def make_impact(params: Params, history: History, *, report: Path, page: Path) -
 
 def setting_of(params: Params, history: History) -> Setting:
     """Return what the studies of all changes share."""
-    return Setting.of(params, history, tuple(changes_of(history)))
+    return Setting.of(params, history, tuple(changes_of(history, params)))
 
 
 def study_of(setting: Setting, change: Change) -> dict[str, Any]:

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from churnml.config import Params
 from churnml.engines.local import map_buckets
 from churnml.features.scope import touched
+from churnml.flow.changes import register_of
 from churnml.flow.relationship_roles import relationship_roles
 from churnml.flow.roles import churn_definition, churn_window
 from churnml.flow.spine import settle_us
@@ -98,7 +99,7 @@ def _affected(history: History, bucket: Bucket, change: Change) -> Bools:
     if not change.scope:
         return np.ones(n, dtype=bool)
     dates = np.full(n, change.announced, dtype=np.int64)
-    return touched(bucket, history, history.tables[change.table], change.scope, np.arange(n), dates)
+    return touched(bucket, history, register_of(history, change), change.scope, np.arange(n), dates)
 
 
 def churn_measure(setting: Setting) -> Measure:

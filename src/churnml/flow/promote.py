@@ -9,8 +9,10 @@ from churnml import tracking
 from churnml.config import Params, load_params
 from churnml.errors import ConfigError, ModelError
 from churnml.flow.compare import ModelName, Side, compare_versions, side_of, write_comparison
+from churnml.flow.guard import guard_refusal, regime_at
 from churnml.flow.promotions import add_promotion
 from churnml.storage import private_folder
+from churnml.timeline import parse_instant
 
 __all__ = ["compared", "promote"]
 
@@ -60,8 +62,8 @@ def promote(
     ConfigError
         If ``force`` comes without a reason, or an approval is asked for and nobody is named.
     ModelError
-        If there is no such version, its gate failed, it is not better than the champion beyond noise, or its files
-        are not those that were registered.
+        If there is no such version, its gate failed, it is not better than the champion beyond noise, the regime is
+        not normal, or its files are not those that were registered.
     """
     name, root = _named(model), params.resolve().parent
     if force and not why.strip():
@@ -76,9 +78,9 @@ def promote(
             rule="config.approval",
             next_step="Read the card, then promote with --approved-by NAME.",
         )
-    refusal = _refusal(params, name, old, new)
-    if refusal is not None and not force:
-        raise refusal
+    refusals = _refusals(params, name, old, new, at=at)
+    if refusals and not force:
+        raise refusals[0]
     with private_folder(root / "data", "promote") as private:
         tracking.fetch(root, f"models:/{name}/{new.version}", private / "model")
     line = {
@@ -87,12 +89,12 @@ def promote(
         "version": new.version,
         "digest": new.digest,
         "before": None if old is None else old.version,
-        "forced": refusal is not None,
-        "refusal": None if refusal is None else refusal.problem,
+        "forced": bool(refusals),
+        "refusal": "; ".join(refusal.problem for refusal in refusals) or None,
         "why": why.strip(),
         "approved_by": approved_by.strip() or None,
     }
-    trace = {"promoted.at": at, "promoted.forced": str(refusal is not None).lower(), "promoted.why": why.strip()}
+    trace = {"promoted.at": at, "promoted.forced": str(bool(refusals)).lower(), "promoted.why": why.strip()}
     tracking.tag_version(root, name, new.version, trace | {"promoted.approved_by": approved_by.strip()})
     tracking.set_alias(root, name, "champion", new.version)
     add_promotion(root, line)
@@ -128,8 +130,18 @@ def _champion(root: Path, model: str) -> Side | None:
     return None if number is None else side_of(root, model, str(number))
 
 
+def _refusals(params: Path, model: ModelName, old: Side | None, new: Side, *, at: str) -> list[ModelError]:
+    """Return why a version may not become champion; nothing where it may."""
+    guard = None
+    # Without a champion there is nothing to keep; one that is approved again stays what it is.
+    if old is not None and old.version != new.version and params.exists():
+        loaded, now = load_params(params), parse_instant(at, timezone="UTC")
+        guard = guard_refusal(regime_at(loaded, root=params.resolve().parent, now=now), model)
+    return [each for each in (guard, _refusal(params, model, old, new)) if each is not None]
+
+
 def _refusal(params: Path, model: ModelName, old: Side | None, new: Side) -> ModelError | None:
-    """Return why a version may not become champion, or None where it may."""
+    """Return what speaks against a version itself, or None."""
     if new.gate != "passed":
         return ModelError(
             f"version {new.version} of {model} did not pass its gate{new.gate.removeprefix('failed').rstrip('.')}",

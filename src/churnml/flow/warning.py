@@ -11,8 +11,10 @@ import numpy as np
 
 from churnml.config import Params
 from churnml.exports.warning_page import warning_page
+from churnml.flow.crises import crises_of
 from churnml.flow.warning_parts import excess_by_part
 from churnml.flow.warning_series import Watch, watched_series
+from churnml.histories.crises import in_force
 from churnml.histories.store import History
 from churnml.relationship.warning.watch import Verdict, alphas, judged, judged_since
 from churnml.relationship.warning.weeks import Weeks, weeks_until
@@ -65,7 +67,8 @@ def verdict_of(params: Params, history: History) -> dict[str, Any]:
     -------
     dict
         ``as_of``; ``verdict`` (``alarm``, ``quiet``, or ``unknown`` where no figure can be judged); ``regime``
-        (``alarm`` while losses themselves are one, else ``normal``); ``false_alarms_per_year``, ``guard_weeks``;
+        (``crisis`` while one of the register lasts, ``alarm`` while losses themselves are one, else ``normal``);
+        ``crises``, those that last; ``false_alarms_per_year``, ``guard_weeks``;
         ``figures``, one entry a watched series with its last year of weeks; ``parts``, where an excess of losses comes
         from, empty while there is none.
     """
@@ -78,11 +81,14 @@ def verdict_of(params: Params, history: History) -> dict[str, Any]:
         figures = figures_of(params, watched_series(params, history, weeks), weeks)
         parts = _parts(params, history, weeks, figures[0])
     alarms = [each["name"] for each in figures if each["since"] is not None]
+    known = crises_of(params, history, known_by=history.as_of)
+    crises = in_force(known, at=[history.as_of], least=params.guard.from_severity)
     is_judged = any(each["status"] in {"quiet", "alarm"} for each in figures)
     return {
         "as_of": us_to_iso(history.as_of),
         "verdict": "alarm" if alarms else "quiet" if is_judged else "unknown",
-        "regime": "alarm" if "losses" in alarms else "normal",
+        "regime": "crisis" if crises else "alarm" if "losses" in alarms else "normal",
+        "crises": [crisis.facts() for crisis in crises],
         "alarms": alarms,
         "false_alarms_per_year": block.false_alarms_per_year,
         "guard_weeks": block.guard_weeks,

@@ -12,7 +12,7 @@ from churnml.config import Params
 from churnml.engines.local import map_buckets
 from churnml.features.scope import touched
 from churnml.features.standing import year_value
-from churnml.flow.changes import changes_of
+from churnml.flow.changes import changes_of, register_of
 from churnml.flow.relationship_roles import relationship_roles
 from churnml.flow.roles import churn_definition, churn_window, value_definition
 from churnml.flow.warning_series import weekly_at_risk
@@ -132,7 +132,7 @@ def _sums(
     ]
     matrix = np.stack([np.asarray(column, dtype=np.float64) for column in columns], axis=1)
     found: dict[Level, Floats] = {}
-    for way, codes, names in _ways(history, roles, bucket, since=int(weeks.starts[since])):
+    for way, codes, names in _ways(params, history, roles, bucket, since=int(weeks.starts[since])):
         for code in np.unique(codes).tolist():
             found[way, names[code] if code >= 0 else None] = matrix[codes == code].sum(axis=0)
     return found
@@ -149,7 +149,7 @@ def _value(params: Params, history: History, bucket: Bucket) -> Floats:
 
 
 def _ways(
-    history: History, roles: Roles, bucket: Bucket, *, since: int
+    params: Params, history: History, roles: Roles, bucket: Bucket, *, since: int
 ) -> Iterator[tuple[str, npt.NDArray[Any], list[str]]]:
     """Yield each way to part customers: its name, a code a customer (-1 = not known), names of the codes."""
     people = next((info.name for info in history.of_kind("customers")), "")
@@ -161,7 +161,7 @@ def _ways(
         for column in history.tables[table].categories:
             if "channel" in column.lower() and (table, column) not in roles.lines:
                 yield f"channel:{table}.{column}", *_newest(bucket, table, column)
-    begun = [c for c in changes_of(history) if c.scope and c.start > since - _YEAR_US]
+    begun = [c for c in changes_of(history, params) if c.scope and c.start > since - _YEAR_US]
     changes = [c for c in begun if c.end is None or c.end >= since]
     if changes:
         yield "change", _concerned(history, bucket, changes), [_change_name(change) for change in changes]
@@ -183,7 +183,7 @@ def _concerned(history: History, bucket: Bucket, changes: list[Change]) -> Int64
     found = np.full(n, -1, dtype=np.int64)
     for place, change in reversed(list(enumerate(changes))):
         dates = np.full(n, change.announced, dtype=np.int64)
-        concerned = touched(bucket, history, history.tables[change.table], change.scope, np.arange(n), dates)
+        concerned = touched(bucket, history, register_of(history, change), change.scope, np.arange(n), dates)
         found[concerned] = place
     return found
 
