@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from churnml.config import load_params, with_own_digests, write_resolved
+from churnml.flow.crisis_playbook import with_response_digest
 from churnml.flow.export_plan import check_exports, with_export_digests
 from churnml.flow.forgotten import with_forgotten_digest
 from churnml.flow.playbook import check_playbooks, with_playbook_digests
@@ -25,7 +26,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     params = with_playbook_digests(with_own_digests(params, root=root), root=root)
     params = with_forgotten_digest(with_export_digests(params, root=root), root=root)
     check_exports(params, root=root)
-    params = with_actions_digest(params, root=root)
+    params = with_response_digest(with_actions_digest(params, root=root), root=root)
     write_resolved(params, args.resolved)
     return 0
 

@@ -28,6 +28,7 @@ SMALL = {
     "snapshots": {"count": 4},
     "features": {"windows_days": [30, 90]},
     "campaign": {"capacity": 30, "playbook": None, "cap": None, "pause_days": None},
+    "response": {"playbook": None},
     "simulate": {"customers": 320, "months": 20},
 }
 

@@ -24,6 +24,7 @@ __all__ = [
     "day_to_us",
     "days_to_us",
     "iso_to_date",
+    "iso_to_local",
     "observation_grid",
     "parse_instant",
     "us_to_date",
@@ -98,6 +99,19 @@ def us_to_iso(instant: int) -> str:
 def us_to_date(instant: int, *, timezone: str = "UTC") -> date:
     """Return the calendar day of an instant in a time zone."""
     return (_EPOCH + timedelta(microseconds=int(instant))).astimezone(ZoneInfo(timezone)).date()
+
+
+def iso_to_local(text: str, *, timezone: str) -> str:
+    """Return an instant as :func:`us_to_iso` writes it, as day and minute of a time zone.
+
+    Examples
+    --------
+    >>> iso_to_local("2024-06-30T12:00:30Z", timezone="Europe/Berlin"), iso_to_local("2024-01-01", timezone="UTC")
+    ('2024-06-30 14:00', '2024-01-01 00:00')
+    """
+    moment = datetime.fromisoformat(text)
+    moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
+    return moment.astimezone(ZoneInfo(timezone)).strftime("%Y-%m-%d %H:%M")
 
 
 def iso_to_date(text: str) -> date:

@@ -66,6 +66,7 @@ def check(
         from churnml.config import load_params
         from churnml.flow.enough import add_to_report, enough, enough_lines
         from churnml.flow.raw import prepare_histories
+        from churnml.flow.response import check_response
         from churnml.storage import private_folder
 
         loaded = load_params(params)
@@ -82,6 +83,7 @@ def check(
             )
             for info in history.tables.values():
                 say(f"{info.name}: {info.n_rows:,} rows usable")
+            check_response(loaded, history, root=root)
             found = enough(history, loaded, private)
             add_to_report(found, report.with_suffix(".json"), report.with_suffix(".html"))
         for line in enough_lines(found, language=loaded.campaign.language):

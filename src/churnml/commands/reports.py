@@ -79,6 +79,7 @@ def warn(
     def work() -> int:
         from churnml.config import load_params
         from churnml.exports.warning_page import warning_lines
+        from churnml.flow.response import with_response
         from churnml.flow.warning import exit_code_of, verdict_of, write_warning
         from churnml.flow.warning_on_demand import verdict_as_of
         from churnml.histories.store import open_history
@@ -86,7 +87,8 @@ def warn(
         loaded, root = load_params(params), params.resolve().parent
         language = loaded.campaign.language
         if as_of is None:
-            folder, found = out or root / "reports", verdict_of(loaded, open_history(root / "data" / "prepared"))
+            folder, history = out or root / "reports", open_history(root / "data" / "prepared")
+            found = with_response(verdict_of(loaded, history), loaded, history, root=root)
         else:
             found = verdict_as_of(loaded.at(as_of), root=root)
             # The last verdict, which the model guard reads, stays what it is.

@@ -34,6 +34,7 @@ from churnml.config.monitoring import Monitoring
 from churnml.config.problems import Contradictions, KeyPath, Problem
 from churnml.config.registry import Promotion, Tracking
 from churnml.config.relationship import Relationship, relationship_problems
+from churnml.config.response import Response
 from churnml.config.tables import FETCHED, CustomersTable, EventsTable, Histories, SpellsTable, Table
 from churnml.config.warning import EarlyWarning
 from churnml.errors import ConfigError, did_you_mean
@@ -80,6 +81,7 @@ class Params(Block):
     warning: EarlyWarning = Field(default=EarlyWarning(), description="When a week of losses is an alarm.")
     crises: Crises = Field(default=Crises(), description="Which crises there were and are.")
     guard: Guard = Field(default=Guard(), description="What must not happen to models in a crisis.")
+    response: Response = Field(default=Response(), description="What was agreed for a crisis.")
     causes: Causes = Field(default=Causes(), description="Why customers were lost, what it cost, what may be lost.")
     relationship: Relationship = Field(default=Relationship(), description="The report on how relationships stand.")
     simulate: Simulate = Field(default=Simulate(), description="The simulated company.")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from churnml.exports.agreed import agreed_lines, agreed_sections
 from churnml.exports.charts import Chart, line_chart
 from churnml.exports.page import Block, Paragraph, Section, Table, View, render_views
 from churnml.timeline import iso_to_date
@@ -32,12 +33,13 @@ def warning_page(found: Found, *, language: str = "en") -> bytes:
 
 def warning_lines(found: Found, *, language: str) -> list[str]:
     """Return the verdict for a terminal: a line in all, and one for each figure that is out of line or unknown."""
-    return [_verdict(found, language).text, *(block.text for block in _findings(found, language))]
+    told = [_verdict(found, language).text, *(block.text for block in _findings(found, language))]
+    return [*told, *agreed_lines(found, language)]
 
 
 def _view(found: Found, language: str) -> View:
     first: list[Block] = [_verdict(found, language), *_findings(found, language)]
-    sections = [Section("", first)]
+    sections = [Section("", first), *agreed_sections(found, language)]
     if found["figures"]:
         sections.append(Section(words("warning.figures", language), [_table(found["figures"], language)]))
         if found["parts"]:

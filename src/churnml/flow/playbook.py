@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from churnml.campaign.playbook import COLUMNS, REQUIRED, Playbook, PlaybookRow, make_playbook
@@ -15,7 +16,7 @@ from churnml.errors import ConfigError, did_you_mean
 from churnml.reasons.causes import causes
 from churnml.storage import digest_bytes, resolve
 
-__all__ = ["check_playbooks", "read_playbook", "with_playbook_digests"]
+__all__ = ["Form", "check_playbooks", "playbook_bytes", "playbook_rows", "read_playbook", "with_playbook_digests"]
 
 _KEY = "campaign.playbook"
 _DELIMITERS = (",", ";", "\t")
@@ -39,7 +40,7 @@ def read_playbook(campaign: Campaign, *, root: Path) -> Playbook | None:
     if name is None:
         return None
     return make_playbook(
-        _rows(_bytes(name, root=root), name),
+        playbook_rows(playbook_bytes(name, root=root), name),
         file=name,
         actions=list(campaign.actions) or [campaign.action],
         causes=causes(),
@@ -62,70 +63,106 @@ def check_playbooks(params: Params, *, root: Path) -> None:
 
 def with_playbook_digests(params: Params, *, root: Path) -> Params:
     """Return the parameters with the digest of each playbook, so that a changed file changes them."""
-    digests = {name: digest_bytes(_bytes(name, root=root)) for name in params.campaign.playbooks}
+    digests = {name: digest_bytes(playbook_bytes(name, root=root)) for name in params.campaign.playbooks}
     return params.model_copy(update={"campaign": params.campaign.model_copy(update={"playbook_digests": digests})})
 
 
-def _bytes(name: str, *, root: Path) -> bytes:
-    data = read_small(resolve(name, root=root, key=_KEY), name=name, key=_KEY)
+@dataclass(frozen=True, slots=True)
+class Form:
+    """What a playbook's file looks like.
+
+    Parameters
+    ----------
+    columns, required : tuple of str
+    page : str
+        Page of the manual that tells it.
+    rule : str
+        Name of the rule that a wrong one breaks.
+    """
+
+    columns: tuple[str, ...]
+    required: tuple[str, ...]
+    page: str
+    rule: str = "config.playbook"
+
+    def refuse(self, problem: str, name: str, line: int | None, next_step: str | None = None) -> ConfigError:
+        """Return the error for a line of the file."""
+        return ConfigError(problem, rule=self.rule, file=name, line=line, next_step=next_step)
+
+
+_ACTIONS = Form(COLUMNS, REQUIRED, "docs/campaign.md")
+
+
+def playbook_bytes(name: str, *, root: Path, key: str = _KEY) -> bytes:
+    """Return what a playbook's file holds.
+
+    Raises
+    ------
+    ConfigError
+        If it is not there, not inside the project, or larger than 1 MB.
+    """
+    data = read_small(resolve(name, root=root, key=key), name=name, key=key)
     if len(data) > MAX_BYTES:
-        raise ConfigError("larger than 1 MB", rule="config.file_size", file=name, column=_KEY)
+        raise ConfigError("larger than 1 MB", rule="config.file_size", file=name, column=key)
     return data
 
 
-def _rows(data: bytes, name: str) -> list[PlaybookRow]:
-    rows = list(_yaml_rows(data, name) if name.endswith((".yaml", ".yml")) else _csv_rows(data, name))
+def playbook_rows(data: bytes, name: str, form: Form = _ACTIONS) -> list[PlaybookRow]:
+    """Return the rows of a playbook's file.
+
+    Raises
+    ------
+    ConfigError
+        If it cannot be read, holds no rows, or has other columns than it may.
+    """
+    rows = list(_yaml_rows(data, name, form) if name.endswith((".yaml", ".yml")) else _csv_rows(data, name, form))
     if not rows:
-        raise ConfigError("holds no rows", rule="config.playbook", file=name, next_step="See docs/campaign.md.")
+        raise ConfigError("holds no rows", rule=form.rule, file=name, next_step=f"See {form.page}.")
     return rows
 
 
-def _yaml_rows(data: bytes, name: str) -> Iterator[PlaybookRow]:
+def _yaml_rows(data: bytes, name: str, form: Form) -> Iterator[PlaybookRow]:
     """Yield the entries of the list ``playbook``."""
     parsed = parse_yaml(data, file=name)
     entries = parsed.value.get("playbook")
     if set(parsed.value) != {"playbook"} or not isinstance(entries, list):
-        raise _refused("must be one list under the key playbook", name, 1)
+        raise form.refuse("must be one list under the key playbook", name, 1)
     for place, entry in enumerate(entries):
         line = parsed.lines.get(("playbook", place), 1)
         if not isinstance(entry, dict) or not all(cell is None or isinstance(cell, str) for cell in entry.values()):
-            raise _refused("each entry must be a block of texts", name, line)
-        _check_columns(list(entry), name, line)
+            raise form.refuse("each entry must be a block of texts", name, line)
+        _check_columns(list(entry), name, line, form)
         yield PlaybookRow(line, {column: str(cell or "") for column, cell in entry.items()})
 
 
-def _csv_rows(data: bytes, name: str) -> Iterator[PlaybookRow]:
+def _csv_rows(data: bytes, name: str, form: Form) -> Iterator[PlaybookRow]:
     """Yield the rows of a CSV file; the header says which of comma, semicolon and tab parts the fields."""
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError:
-        raise _refused("is not UTF-8", name, None, "Save it as CSV UTF-8.") from None
+        raise form.refuse("is not UTF-8", name, None, "Save it as CSV UTF-8.") from None
     header = next(iter(text.splitlines()), "")
     delimiter = max(_DELIMITERS, key=header.count)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     try:
         columns = [cell.strip() for cell in next(reader, [])]
-        _check_columns(columns, name, 1)
+        _check_columns(columns, name, 1, form)
         for cells in reader:
             if not any(cell.strip() for cell in cells):
                 continue
             if len(cells) != len(columns):
-                raise _refused(f"has {len(cells)} fields, the header {len(columns)}", name, reader.line_num)
+                raise form.refuse(f"has {len(cells)} fields, the header {len(columns)}", name, reader.line_num)
             yield PlaybookRow(reader.line_num, dict(zip(columns, cells, strict=True)))
     except csv.Error:
-        raise _refused("cannot be read as CSV", name, reader.line_num, "Look for an open quote.") from None
+        raise form.refuse("cannot be read as CSV", name, reader.line_num, "Look for an open quote.") from None
 
 
-def _check_columns(columns: list[str], name: str, line: int) -> None:
+def _check_columns(columns: list[str], name: str, line: int, form: Form) -> None:
     for column in columns:
-        if column not in COLUMNS:
-            near = did_you_mean(column, COLUMNS) or f"There are: {', '.join(COLUMNS)}."
-            raise _refused("holds a column that is none", name, line, near)
+        if column not in form.columns:
+            near = did_you_mean(column, form.columns) or f"There are: {', '.join(form.columns)}."
+            raise form.refuse("holds a column that is none", name, line, near)
     if len(set(columns)) < len(columns):
-        raise _refused("names a column twice", name, line)
-    if missing := [column for column in REQUIRED if column not in columns]:
-        raise _refused(f"lacks the column {missing[0]}", name, line, f"There are: {', '.join(COLUMNS)}.")
-
-
-def _refused(problem: str, name: str, line: int | None, next_step: str | None = None) -> ConfigError:
-    return ConfigError(problem, rule="config.playbook", file=name, line=line, next_step=next_step)
+        raise form.refuse("names a column twice", name, line)
+    if missing := [column for column in form.required if column not in columns]:
+        raise form.refuse(f"lacks the column {missing[0]}", name, line, f"There are: {', '.join(form.columns)}.")

@@ -12,6 +12,7 @@ import numpy as np
 from churnml.config import Params
 from churnml.exports.warning_page import warning_page
 from churnml.flow.crises import crises_of
+from churnml.flow.response import with_response
 from churnml.flow.warning_parts import excess_by_part
 from churnml.flow.warning_series import Watch, watched_series
 from churnml.histories.crises import in_force
@@ -29,22 +30,24 @@ _LAST = 2
 """An alarm of one of so many last weeks is still an alarm."""
 
 
-def make_warning(params: Params, history: History, *, report: Path, page: Path) -> dict[str, Any]:
+def make_warning(params: Params, history: History, *, root: Path, report: Path, page: Path) -> dict[str, Any]:
     """Write the verdict.
 
     Parameters
     ----------
     params : Params
     history : History
+    root : Path
+        Project folder, with the crisis playbook where one is agreed.
     report, page : Path
         A JSON file, an HTML file.
 
     Returns
     -------
     dict
-        As :func:`verdict_of` returns it.
+        As :func:`verdict_of` returns it, with what was agreed for it.
     """
-    found = verdict_of(params, history)
+    found = with_response(verdict_of(params, history), params, history, root=root)
     write_warning(found, report, page, language=params.campaign.language)
     return found
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from churnml.config import Params
 from churnml.flow.raw import read_histories
+from churnml.flow.response import with_response
 from churnml.flow.warning import verdict_of
 from churnml.storage import private_folder
 
@@ -29,4 +30,5 @@ def verdict_as_of(params: Params, *, root: Path) -> dict[str, Any]:
         As :func:`churnml.flow.warning.verdict_of`.
     """
     with private_folder(root / "data", "warning") as folder:
-        return verdict_of(params, read_histories(params, root=root, target=folder / "prepared"))
+        history = read_histories(params, root=root, target=folder / "prepared")
+        return with_response(verdict_of(params, history), params, history, root=root)
