@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from churnml.config import load_params
 from churnml.flow.deliver import make_lists
+from churnml.flow.guard import regime_of
 from churnml.flow.known import contact_data
 from churnml.flow.list_files import RECORDS
 from churnml.flow.other_lists import make_other_lists
@@ -18,10 +19,12 @@ from churnml.stage import parse_paths, run_stage
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Decide for every customer: contact, hold out, or leave out with the first reason; write the files."""
-    args = parse_paths(argv, inputs=["prepared", "scores", "labels"], outputs=["lists", "holdouts"])
+    args = parse_paths(argv, inputs=["prepared", "scores", "labels", "warning"], outputs=["lists", "holdouts"])
     params, history = load_params(args.params), open_history(args.prepared)
-    scores, plan = read_parquet(args.scores), campaign_plan(params)
-    make_lists(params, history, scores, labels=args.labels, folder=args.lists, holdouts=args.holdouts, records=RECORDS)
+    regime = regime_of(params, history, verdict=args.warning)
+    scores, plan = read_parquet(args.scores), campaign_plan(params, regime=regime)
+    places = {"labels": args.labels, "folder": args.lists, "holdouts": args.holdouts, "records": RECORDS}
+    make_lists(params, history, scores, regime=regime, **places)
     beside = {"plan": plan, "labels": args.labels, "folder": args.lists}
     for unmade in make_other_lists(params, history, scores, contact_data(params, history, plan=plan), **beside):
         sys.stdout.write(unmade.sentence(plan.language) + "\n")

@@ -7,12 +7,13 @@ from pathlib import Path
 
 from churnml.config import load_params
 from churnml.flow.learn import train_churn
+from churnml.histories.store import open_history
 from churnml.stage import parse_paths, run_stage
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Test the model on later dates it has not seen, then fit and save the one to be used."""
-    args = parse_paths(argv, inputs=["features", "labels", "spine"], outputs=["model", "backtest"])
+    args = parse_paths(argv, inputs=["features", "labels", "spine", "prepared"], outputs=["model", "backtest"])
     train_churn(
         load_params(args.params),
         features=args.features,
@@ -21,6 +22,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         model=args.model,
         backtest=args.backtest,
         root=Path.cwd(),
+        history=open_history(args.prepared),
     )
     return 0
 

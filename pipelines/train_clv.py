@@ -7,12 +7,15 @@ from pathlib import Path
 
 from churnml.config import load_params
 from churnml.flow.learn import train_value
+from churnml.histories.store import open_history
 from churnml.stage import parse_paths, run_stage
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Test the model on later dates it has not seen, then fit and save the one to be used."""
-    args = parse_paths(argv, inputs=["features", "labels", "spine", "churn_model"], outputs=["model", "backtest"])
+    args = parse_paths(
+        argv, inputs=["features", "labels", "spine", "prepared", "churn_model"], outputs=["model", "backtest"]
+    )
     train_value(
         load_params(args.params),
         features=args.features,
@@ -22,6 +25,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         model=args.model,
         backtest=args.backtest,
         root=Path.cwd(),
+        history=open_history(args.prepared),
     )
     return 0
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import csv
+import io
+import json
 import shutil
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
+from page_reader import PageReader
 from small_company import results, run, write_params
 
 from churnml.campaign.holdout import LEDGER
@@ -103,3 +107,28 @@ def test_rules_get_the_columns_they_ask_for_and_no_other(golden: Path) -> None:
     assert found is not None
     assert (found.column_names, found.num_rows) == (["customer_id", "segment"], 320)
     assert past_contact_rows(params, history) is None
+
+
+def test_in_a_crisis_every_list_says_so_where_it_is_read(copied: Path) -> None:
+    crisis = {"name": "fire", "type": "operations", "start": "2024-06-01", "end": "2024-09-01"}
+    rule = {"name": "rise", "table": "changes", "type": "price_change", "first_day": None, "on": "2023-12-08"}
+    del rule["first_day"]
+    write_params(copied, {"crises": [crisis], "lists": {"affected": [rule]}})
+    assert run(copied, "configure", "campaign") == 0
+    for name in ("retention", "rise"):
+        folder = copied / "data" / "lists" / name
+        flag = json.loads((folder / "manifest.json").read_text())["regime"]
+        assert (flag["state"], flag["until"], flag["crises"][0]["name"]) == ("crisis", "2024-09-01", "fire")
+        files = sorted(folder.glob("*.csv"))
+        assert files
+        for path in (each for each in files if each.name != "delta.csv"):
+            rows = list(csv.DictReader(io.StringIO(path.read_text(encoding="utf-8-sig"))))
+            assert {row["Regime"] for row in rows} <= {"Crisis"}, path.name
+        page = PageReader((folder / "index.html").read_bytes()).text
+        assert "not in its normal regime: Operational crisis “fire” (serious; all customers)" in page
+
+
+def test_in_the_normal_regime_no_list_has_the_column(golden: Path) -> None:
+    folder = golden / "data" / "lists" / "retention"
+    assert json.loads((folder / "manifest.json").read_text())["regime"]["state"] == "normal"
+    assert "Regime" not in (folder / "contact.csv").read_text(encoding="utf-8-sig").splitlines()[0]

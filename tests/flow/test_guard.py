@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from crisis_params import BASE, day
 from memory_history import memory_history
 
 from churnml.config import Params, load_params
@@ -16,23 +17,9 @@ from churnml.flow.changes import changes_of
 from churnml.flow.crises import crises_of
 from churnml.flow.guard import guard_refusal, regime_at, regime_of
 from churnml.histories.crises import regime_words
-from churnml.timeline import DAY_US, parse_instant
+from churnml.timeline import DAY_US
 
-BASE = """\
-histories:
-  folder: data/raw
-  as_of: 2024-06-30
-  tables:
-    customers: {kind: customers, file: c.parquet, id: cid, categories: [segment]}
-    orders: {kind: events, file: orders.csv, id: cid, time: at}
-    news: {kind: calendar, file: news.csv, time: at, type: what, scope: whom}
-churn: {definition: inactivity, table: orders}
-"""
 FIRE = {"name": "fire", "type": "operations", "start": "2024-06-01"}
-
-
-def day(text: str) -> int:
-    return parse_instant(text, timezone="UTC")
 
 
 @pytest.fixture

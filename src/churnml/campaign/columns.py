@@ -7,11 +7,12 @@ from collections.abc import Mapping, Sequence
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from churnml.campaign.plan import CampaignPlan
 from churnml.campaign.targeting import Decisions
 from churnml.reasons.sentences import reason_sentences
 from churnml.wording import has_words, words
 
-__all__ = ["CONTACT", "EXCLUDED", "HOLDOUT", "WITHOUT_FIGURES", "file_table", "headers", "worded"]
+__all__ = ["CONTACT", "EXCLUDED", "HOLDOUT", "WITHOUT_FIGURES", "file_table", "headers", "regime_cell", "worded"]
 
 _WORTH = {
     "risk_band": "text",
@@ -23,7 +24,7 @@ _WORTH = {
     "value_at_stake": "money",
     "expected_gain": "money",
 }
-_VERSIONS = {"campaign": "text", "model_version": "text", "policy_version": "text"}
+_VERSIONS = {"campaign": "text", "model_version": "text", "policy_version": "text", "regime": "text"}
 
 CONTACT: Mapping[str, str] = {
     "rank": "whole",
@@ -159,7 +160,10 @@ def _column(decisions: Decisions, rows: pa.Table, name: str, language: str) -> p
         "campaign": decisions.plan.name,
         "model_version": decisions.model_version,
         "policy_version": decisions.plan.policy_version,
+        "regime": regime_cell(decisions.plan, language),
     }
+    if name == "regime" and constants[name] is None:
+        return None
     if name in constants:
         return pa.repeat(pa.scalar(constants[name], pa.string()), rows.num_rows)
     if name.startswith("reason_") and name != "reason_code":
@@ -168,6 +172,11 @@ def _column(decisions: Decisions, rows: pa.Table, name: str, language: str) -> p
         return pc.fill_null(told, words(f"list.no_cause_{decisions.ranking}", language)) if name == "reason_1" else told
     stored = {"group": "decision", "reason": "exclusion", "reason_code": "exclusion"}.get(name, name)
     return rows[stored] if stored in rows.column_names else None
+
+
+def regime_cell(plan: CampaignPlan, language: str) -> str | None:
+    """Return what the column ``regime`` holds; None in the normal regime, in which there is no such column."""
+    return None if plan.regime.state == "normal" else words(f"regime.state_{plan.regime.state}", language)
 
 
 def worded(column: pa.ChunkedArray | pa.Array, family: str, language: str) -> pa.Array | pa.ChunkedArray:

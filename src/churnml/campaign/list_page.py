@@ -13,6 +13,7 @@ from churnml.campaign.targeting import EXCLUSIONS, Decisions
 from churnml.exports.listing import Listing
 from churnml.exports.page import Block, Paragraph, Rows, Section, Table, Tiles, View, render_views
 from churnml.exports.workbook import Explanation
+from churnml.histories.crises import regime_words
 from churnml.wording import figure, has_words, languages_from, words
 
 __all__ = ["column_meaning", "explanation", "list_page", "listed_total"]
@@ -77,8 +78,8 @@ def _view(decisions: Decisions, rows: Rows, language: str, further: Sequence[Sec
     listed: list[Block] = [Paragraph(words("list.rows_text", language), "note"), rows]
     if not n["contact"]:
         listed = [Paragraph(words("list.nobody", language), "warning")]
-    stale = [Paragraph(_stale(decisions, language), "warning")] if decisions.stale else []
-    summary = [*stale, _tiles(decisions, n, language), *_no_value(decisions, language), consent]
+    marks = [Paragraph(text, "warning") for text in _marks(decisions, language)]
+    summary = [*marks, _tiles(decisions, n, language), *_no_value(decisions, language), consent]
     sections = [
         Section(words("list.summary", language), summary),
         Section(words("list.rows", language), listed),
@@ -203,11 +204,16 @@ def _facts(decisions: Decisions, language: str) -> list[tuple[str, str]]:
 
 def _what(decisions: Decisions, language: str) -> str:
     text = words("list.what_text", language, campaign=decisions.plan.name, as_of=decisions.as_of)
-    return f"{text} {_stale(decisions, language)}" if decisions.stale else text
+    return " ".join([text, *_marks(decisions, language)])
 
 
-def _stale(decisions: Decisions, language: str) -> str:
-    return words("list.stale", language, tables=", ".join(decisions.stale))
+def _marks(decisions: Decisions, language: str) -> list[str]:
+    """Return what is to be borne in mind with every row: data that are too old, and a regime that is not normal."""
+    regime = decisions.plan.regime
+    marks = [words("list.regime", language, what=regime_words(regime, language))] if regime.state != "normal" else []
+    if decisions.stale:
+        marks.append(words("list.stale", language, tables=", ".join(decisions.stale)))
+    return marks
 
 
 def _ranked(decisions: Decisions, language: str) -> str:

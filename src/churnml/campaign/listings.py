@@ -31,7 +31,7 @@ _UNDER = {
     "reason_3": ("reason_1",),
 }
 # Contact details stay in the files that are made for contacting; what every row says alike stands in the facts.
-_NOT_ON_PAGE = ("reach_at", "group", "campaign", "model_version", "policy_version")
+_NOT_ON_PAGE = ("reach_at", "group", "campaign", "model_version", "policy_version", "regime")
 
 
 def contact_listing(

@@ -162,6 +162,7 @@ def _manifest(decisions: Decisions, folder: Path, rows: dict[str, int], config_d
         "ranking": decisions.ranking,
         "model_version": decisions.model_version,
         "stale": list(decisions.stale),
+        "regime": plan.regime.facts(),
         "config_digest": config_digest,
         "language": plan.language,
         "currency": plan.currency,

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 
+from churnml.histories.crises import Regime
+
 __all__ = ["ALL", "ANY", "ActionPlan", "CampaignPlan", "Cap", "Eligibility", "Team"]
 
 ANY = "any"
@@ -155,6 +157,8 @@ class CampaignPlan:
         Code of the money amounts.
     timezone : str
         IANA name of the zone in which ``as_of`` and the last day of contact are calendar days.
+    regime : Regime
+        Whether the company is in its normal regime; every list says where it is not.
     """
 
     name: str
@@ -187,6 +191,7 @@ class CampaignPlan:
     seed: int = 1
     currency: str = ""
     timezone: str = "UTC"
+    regime: Regime = field(default_factory=Regime)
 
     @property
     def choices(self) -> tuple[ActionPlan, ...]:

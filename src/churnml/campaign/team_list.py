@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -11,11 +11,12 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from churnml.campaign.columns import worded
+from churnml.campaign.columns import regime_cell, worded
 from churnml.campaign.plan import CampaignPlan
 from churnml.exports.page import Block, Paragraph, Section, Table, Tiles, render_page
 from churnml.exports.tables import write_csv
 from churnml.exports.workbook import MAX_ROWS, Explanation, Sheet, SheetColumn, write_workbook
+from churnml.histories.crises import regime_words
 from churnml.reasons.sentences import reason_sentences
 from churnml.storage import digest_file, new_folder, write_bytes, write_json
 from churnml.wording import figure, has_words, words
@@ -121,6 +122,7 @@ def write_team_list(found: TeamList, folder: Path, *, config_digest: str = "") -
     EnvironmentFault
         If the folder cannot be written.
     """
+    found = _marked(found)
     told = {name: _told(table, found.plan.language) for name, table in found.files.items()}
     first = next(iter(told))
     with new_folder(folder) as temp:
@@ -134,6 +136,17 @@ def write_team_list(found: TeamList, folder: Path, *, config_digest: str = "") -
         manifest = _manifest(found, temp, {**rows, f"{first}.xlsx": told[first].num_rows}, config_digest)
         write_json(manifest, temp / "manifest.json")
     return manifest
+
+
+def _marked(found: TeamList) -> TeamList:
+    """Return the list with what is to be borne in mind where the regime is not normal: a sentence, a column."""
+    plan = found.plan
+    if plan.regime.state == "normal":
+        return found
+    cell = pa.scalar(regime_cell(plan, plan.language), pa.string())
+    files = {n: t.append_column("regime", pa.repeat(cell, t.num_rows)) for n, t in found.files.items()}
+    told = words("list.regime", plan.language, what=regime_words(plan.regime, plan.language))
+    return replace(found, files=files, paragraphs=[(told, "warning"), *found.paragraphs])
 
 
 def _told(table: pa.Table, language: str) -> pa.Table:
@@ -240,6 +253,7 @@ def _manifest(found: TeamList, folder: Path, rows: Mapping[str, int], config_dig
         "as_of": found.as_of.isoformat(),
         "policy_version": plan.policy_version,
         "model_version": found.model_version,
+        "regime": plan.regime.facts(),
         "config_digest": config_digest,
         "language": plan.language,
         "currency": plan.currency,

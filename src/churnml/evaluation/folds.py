@@ -39,6 +39,9 @@ class Fold:
     between : ndarray of int64, optional
         Rows whose outcome was open at the date of ``valid`` but settled before ``test``: used for the final trees
         and by the simple rules, never for stopping or calibration.
+    light : ndarray of int64, optional
+        Rows, of whatever part, that count only ``light_weight`` when learned from.
+    light_weight : float, optional
     """
 
     name: str
@@ -46,6 +49,8 @@ class Fold:
     valid: Rows = field(default_factory=_none)
     test: Rows = field(default_factory=_none)
     between: Rows = field(default_factory=_none)
+    light: Rows = field(default_factory=_none)
+    light_weight: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -136,6 +141,9 @@ class OrderedRows:
         has_dates = "observation_date" in table.column_names
         dates = table.column("observation_date").cast(pa.int64()).to_numpy() if has_dates else None
         weight = _weights(dates, half_life_days=half_life_days)
+        if np.isin(chosen, self.rows(fold.light)).any():
+            light = np.where(np.isin(chosen, self.rows(fold.light)), fold.light_weight, 1.0)
+            weight = light if weight is None else weight * light
         return LearningRows(table, self.y[chosen], valid, between, weight, self.customers[chosen], dates)
 
 

@@ -20,6 +20,7 @@ from churnml.flow.known import contact_data, customer_attributes, levels_of, pas
 from churnml.flow.list_files import Places, write_campaign
 from churnml.flow.plan import campaign_plan
 from churnml.flow.playbook import read_playbook
+from churnml.histories.crises import Regime
 from churnml.histories.store import History
 from churnml.parquet import read_parquet, write_parquet
 from churnml.storage import digest_bytes
@@ -37,6 +38,7 @@ def make_lists(
     holdouts: Path | None = None,
     records: Path | None = None,
     root: Path | None = None,
+    regime: Regime | None = None,
 ) -> dict[str, Any]:
     """Decide and write the lists of the campaign; contact data and consent are read here and nowhere before.
 
@@ -56,6 +58,8 @@ def make_lists(
         Where what was decided in each run is kept, so that the next one can say what has changed.
     root : Path or None
         Project folder, for the playbook and the files that ``exports`` names; None = the working folder.
+    regime : Regime or None
+        What every file says where it is not the normal one.
 
     Returns
     -------
@@ -66,7 +70,7 @@ def make_lists(
         scores = _without_the_churned(scores, labels)
     zone = params.histories.timezone
     campaign = params.campaign.in_effect(params.histories.as_of_us, timezone=zone)
-    plan = with_past_effects(campaign_plan(params), params, history)
+    plan = with_past_effects(campaign_plan(params, regime=regime), params, history)
     playbook = read_playbook(campaign, root=root or Path.cwd())
     attributes = customer_attributes(params, campaign, history)
     if playbook is not None and campaign.segment is not None:

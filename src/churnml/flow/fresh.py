@@ -10,6 +10,7 @@ from churnml import tracking
 from churnml.config import Params
 from churnml.errors import ModelError
 from churnml.estimators.artifact import load
+from churnml.flow.guard import VERDICT, regime_of
 from churnml.flow.model_features import features_to_score
 from churnml.flow.program import code_identity
 from churnml.flow.promotions import require_approved, require_promoted
@@ -151,6 +152,7 @@ def score_as_of(params: Params, *, root: Path, reference: str, out: Path) -> dic
         "data_sha256": history.digests,
         "code": code_identity(),
         "checks": checks.finish(),
+        "regime": regime_of(params, history, verdict=root / VERDICT).facts(),
     }
     keep_scores(params, out, root=root, model_version=models.version)
     write_json(facts, manifest)

@@ -25,19 +25,21 @@ from churnml.evaluation.terms import Terms
 from churnml.exports.model_card import card_files
 from churnml.flow.buckets import observed_at, read_buckets
 from churnml.flow.categories import declared_categories
+from churnml.flow.crisis_rows import with_crises
 from churnml.flow.explained import Watched
 from churnml.flow.learning import LearnableRows, LearningTask, churn_task, hazard_rows, leaving_model, value_task
 from churnml.flow.predictions import write_predictions
 from churnml.flow.reference import CONTRACT, contract
 from churnml.flow.reference_facts import reference_facts
-from churnml.flow.roles import purchases_table
+from churnml.flow.roles import churn_window, purchases_table
 from churnml.flow.staying import is_contract
 from churnml.flow.treatments import treatment_limits
 from churnml.flow.tuning import tune
 from churnml.flow.value_carry import value_checks
+from churnml.histories.store import History
 from churnml.snapshots.spine import SnapshotPlan
 from churnml.storage import new_folder, read_json, write_json
-from churnml.timeline import us_to_iso
+from churnml.timeline import OutcomeWindow, us_to_iso
 
 __all__ = ["churn_carry", "named_features", "train_churn", "train_value"]
 
@@ -48,11 +50,20 @@ _TOO_LITTLE = {"data.no_rows", "data.constant_target", "data.too_few_values"}
 
 
 def train_churn(
-    params: Params, *, features: Path, labels: Path, spine: Path, model: Path, backtest: Path, root: Path
+    params: Params,
+    *,
+    features: Path,
+    labels: Path,
+    spine: Path,
+    model: Path,
+    backtest: Path,
+    root: Path,
+    history: History | None = None,
 ) -> None:
     """Backtest the churn model beside simple rules, then fit and save the one to be used.
 
-    ``root`` is the project's folder; a search for parameters keeps its trials there.
+    ``root`` is the project's folder; a search for parameters keeps its trials there. ``history`` holds the crises of
+    the calendar tables.
 
     Raises
     ------
@@ -60,6 +71,7 @@ def train_churn(
         If there is one class only, or too few customers of one.
     """
     task = churn_task(params, features=features, labels=labels, spine=spine)
+    task, crises = with_crises(params, task, history, churn_window(params, task.plan))
     rows, horizon = task.rows, task.horizon_days
     check_labels(rows.y)
     settings: dict[str, Any] = {"seed": params.train.seed, "threads": params.train.threads}
@@ -86,7 +98,7 @@ def train_churn(
         tested = replace(tested, reasons=watched.checked(params, fitted, spec))
     fitted.carry_ = churn_carry(params, task.plan, features, fitted=fitted, spec=spec, learned_days=horizon)
     fitted.leaving_ = leaving_model(params, task.plan, spec, features=features, labels=labels)
-    meta = _meta(params, rows, task.plan, "churn", float(params.churn.horizon_days), features)
+    meta = _meta(params, rows, task.plan, "churn", float(params.churn.horizon_days), features, crises=crises)
     meta |= reference_facts(params, rows.table, spec, tested, customers=rows.customers)
     meta |= card_figures(tested, terms=_card_terms(params, task)) | {"learned_horizon_days": horizon} | tuned.facts
     save(fitted, spec, model, meta=meta, cards=card_files)
@@ -156,6 +168,7 @@ def train_value(
     model: Path,
     backtest: Path,
     root: Path,
+    history: History | None = None,
 ) -> None:
     """Backtest the value model beside simple rules, then fit and save the one to be used.
 
@@ -181,6 +194,7 @@ def train_value(
     try:
         task = value_task(params, features=features, labels=labels, spine=spine)
         check_values(task.rows.y)
+        task, crises = with_crises(params, task, history, OutcomeWindow(task.plan.value_horizon_us))
     except DataError as error:
         if not is_contract(params) or error.rule not in _TOO_LITTLE:
             raise
@@ -201,7 +215,7 @@ def train_value(
         tested = backtest_value(rows.table, rows.y, task.folds, roles=roles, horizon_days=horizon, **settings)
         fitted, spec = final.result()
     checks = value_checks(params, task, features=features, churn_model=churn_model, value=fitted, spec=spec)
-    meta = _meta(params, rows, task.plan, "clv", horizon, features) | tuned.facts | checks
+    meta = _meta(params, rows, task.plan, "clv", horizon, features, crises=crises) | tuned.facts | checks
     meta |= {CONTRACT: contract(params)}
     save(fitted, spec, model, meta=meta | card_figures(tested, terms=_card_terms(params, task)), cards=card_files)
     write_predictions(tested, backtest, is_out_of_time=task.is_out_of_time)
@@ -226,6 +240,8 @@ def _meta(
     kind: Literal["churn", "clv"],
     horizon_days: float,
     features: Path,
+    *,
+    crises: dict[str, Any],
 ) -> dict[str, Any]:
     """Return what the model's record and card say beside its numbers."""
     known = {"first": us_to_iso(int(rows.dates.min())), "last": us_to_iso(int(rows.dates.max()))}
@@ -239,10 +255,19 @@ def _meta(
         "n_customers": len(np.unique(rows.customers)),
         "mean_outcome": float(rows.y.mean()),
         "seed": params.train.seed,
-        "limits": treatment_limits(params),
+        "limits": [*treatment_limits(params), *_crisis_limits(crises)],
         "forbidden": list(params.train.forbidden),
         "feature_plan": read_json(features / "plan.json"),
+        **({"crises": crises} if crises else {}),
     }
+
+
+def _crisis_limits(crises: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return what the card says of outcomes in crises among those learned from: key and figures of its words."""
+    if not crises:
+        return []
+    said = {"n": crises["n_snapshots"], "of": crises["n_rows"], "weight": crises.get("weight", 1.0)}
+    return [{"key": f"crisis_{crises['training']}", **said}]
 
 
 def _population(params: Params) -> dict[str, Any]:

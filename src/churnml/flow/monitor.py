@@ -16,6 +16,7 @@ from churnml.evaluation.drift import Moved
 from churnml.exports.monitor_page import monitor_page
 from churnml.flow.buckets import observed_at, read_buckets
 from churnml.flow.freshness import fresh_facts, freshness
+from churnml.flow.guard import VERDICT, regime_of
 from churnml.flow.monitor_findings import Finding, findings_of
 from churnml.flow.past_lists import past_lists
 from churnml.flow.past_scores import matured_scores, score_drift
@@ -56,14 +57,15 @@ def monitor(
     Returns
     -------
     dict
-        JSON-ready: ``verdict`` (state, exit code, findings in both languages), ``freshness``, ``drift``, ``scores``,
-        ``matured`` and ``lists``.
+        JSON-ready: ``verdict`` (state, exit code, findings in both languages), ``regime``, ``freshness``, ``drift``,
+        ``scores``, ``matured`` and ``lists``.
     """
     moved, status = _moved(params, history, model, features)
     report: dict[str, Any] = {
         "as_of": us_to_iso(history.as_of),
         "currency": params.histories.currency,
         "model": {"digest": model.digest[:12], "learned_until": model.meta.get("learned_until")},
+        "regime": regime_of(params, history, verdict=root / VERDICT).facts(),
         "freshness": [fresh_facts(table) for table in freshness(params, history)],
         "drift": _drift(moved, status, params),
         "scores": score_drift(params, history, scores, model, root=root),

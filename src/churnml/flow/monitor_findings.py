@@ -25,7 +25,7 @@ class Finding:
     Parameters
     ----------
     area : str
-        ``freshness``, ``drift``, ``scores``, ``matured`` or ``lists``.
+        ``regime``, ``freshness``, ``drift``, ``scores``, ``matured`` or ``lists``.
     rule : str
         Key of the catalogue under ``monitor.finding``.
     state : str
@@ -51,11 +51,18 @@ class Finding:
 
 def findings_of(report: Report) -> list[Finding]:
     """Return what is worth a sentence, the gravest first."""
-    found = [*_fresh(report), *_drift(report["drift"]), *_scores(report["scores"])]
+    found = [*_regime(report["regime"]), *_fresh(report), *_drift(report["drift"]), *_scores(report["scores"])]
     found += [*_matured(report["matured"]), *(one for each in report["lists"] for one in _list(each, report))]
     if not any(one.state in {"alarm", "warning"} for one in found):
         found.append(Finding("drift", "quiet", "steady", {}))
     return sorted(found, key=lambda one: _GRAVEST.index(one.state))
+
+
+def _regime(regime: Report) -> Iterator[Finding]:
+    for crisis in regime["crises"]:
+        yield Finding("regime", "crisis", "warning", {key: crisis[key] for key in ("name", "start")})
+    if regime["alarm"] is not None:
+        yield Finding("regime", "loss_alarm", "warning", {"day": regime["alarm"]["as_of"]})
 
 
 def _fresh(report: Report) -> Iterator[Finding]:

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from churnml.config import Affected, CalendarTable, Params, affected_problems
 from churnml.errors import ConfigError, did_you_mean
+from churnml.flow.guard import VERDICT, regime_of
 from churnml.flow.known import contact_data
 from churnml.flow.other_lists import write_affected
 from churnml.flow.plan import campaign_plan
@@ -130,7 +131,7 @@ def affected_on_demand(params: Params, *, root: Path, rule: Affected, out: Path)
     """
     history = open_history(root / "data" / "prepared")
     scores = read_parquet(root / "data" / "scored" / "scores.parquet")
-    plan = campaign_plan(params)
+    plan = campaign_plan(params, regime=regime_of(params, history, verdict=root / VERDICT))
     contacts = contact_data(params, history, plan=plan)
     return write_affected(params, history, scores, contacts, rule=rule, plan=plan, folder=out)
 

@@ -6,6 +6,7 @@ from datetime import date
 
 from churnml.campaign.plan import ActionPlan, CampaignPlan, Cap, Eligibility, Team
 from churnml.config import Campaign, Params
+from churnml.histories.crises import Regime
 from churnml.timeline import parse_instant, us_to_date
 
 __all__ = ["campaign_plan"]
@@ -13,8 +14,8 @@ __all__ = ["campaign_plan"]
 _WEEK = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 
-def campaign_plan(params: Params) -> CampaignPlan:
-    """Return the rules in effect at ``as_of`` as a plan.
+def campaign_plan(params: Params, *, regime: Regime | None = None) -> CampaignPlan:
+    """Return the rules in effect at ``as_of`` as a plan; every list made by it says where the regime is not normal.
 
     Raises
     ------
@@ -58,6 +59,7 @@ def campaign_plan(params: Params) -> CampaignPlan:
         seed=campaign.seed,
         currency=params.histories.currency,
         timezone=zone,
+        regime=regime or Regime(),
     )
 
 
