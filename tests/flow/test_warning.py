@@ -77,6 +77,16 @@ def test_the_page_reads_in_both_languages(golden: Path) -> None:
     assert "script" not in page.tags
 
 
+def test_axes_of_counts_have_whole_numbers(told: dict[str, Any]) -> None:
+    week = {**figure(told, "losses")["weeks"][-1], "expected": 0.4, "limit": None}
+    big = {**figure(told, "losses"), "weeks": [{**week, "start": "2024-01-01", "observed": n} for n in (3, 812)]}
+    low = {**big, "weeks": [{**week, "start": "2024-01-01", "observed": n} for n in (1, 2)]}
+    marks = [warning_page({**told, "figures": [each]}).decode() for each in (big, low)]
+    assert ">800<" in marks[0]
+    assert ">800.00<" not in marks[0]
+    assert ">0.50<" in marks[1]
+
+
 def test_the_command_writes_the_verdict_and_its_code(
     golden: Path, tmp_path: Path, told: dict[str, Any], capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from math import isfinite
 from typing import Any
 
 from churnml.exports.agreed import agreed_lines, agreed_sections
@@ -149,12 +150,19 @@ def _charts(figures: Sequence[Found], language: str) -> Iterator[Chart]:
             note=words("warning.chart_note", language),
             language=language,
             x_label=words("warning.week", language),
-            y_kind="number",
+            y_kind=_kind_of(lines),
             x_names=[week["start"][2:] if k % 8 == 0 else "" for k, week in enumerate(weeks)],
         )
 
 
+def _kind_of(lines: Mapping[str, tuple[list[int], list[float]]]) -> str:
+    """Return how the axis is written: counts are whole wherever its steps are."""
+    top = max((value for _, values in lines.values() for value in values if isfinite(value)), default=0.0)
+    return "whole" if top >= _WHOLE_STEPS else "number"
+
+
 _LINES = ("observed", "expected", "limit")
+_WHOLE_STEPS = 5
 
 
 def _line(weeks: Sequence[Found], key: str) -> list[float]:
