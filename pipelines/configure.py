@@ -11,6 +11,7 @@ from churnml.flow.export_plan import check_exports, with_export_digests
 from churnml.flow.forgotten import with_forgotten_digest
 from churnml.flow.playbook import check_playbooks, with_playbook_digests
 from churnml.flow.relationship_actions import with_actions_digest
+from churnml.flow.told import with_outcomes_digest
 from churnml.stage import parse_paths, run_stage
 
 
@@ -27,6 +28,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     params = with_forgotten_digest(with_export_digests(params, root=root), root=root)
     check_exports(params, root=root)
     params = with_response_digest(with_actions_digest(params, root=root), root=root)
+    params = with_outcomes_digest(params, root=root)
     write_resolved(params, args.resolved)
     return 0
 

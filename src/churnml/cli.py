@@ -43,6 +43,7 @@ for command in (
     lists.alarm,
     lists.export,
     lists.receipt,
+    lists.outcomes,
     privacy.forget,
     privacy.key,
 ):

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from churnml.storage import digest_bytes, digest_fault, digest_file, write_bytes
 
-__all__ = ["days_kept", "forget_day", "keep_dated", "name_anew", "newest_of_day"]
+__all__ = ["all_kept", "days_kept", "forget_day", "keep_dated", "name_anew", "newest_of_day"]
 
 _NAME = re.compile(r"(\d{4,})-([0-9a-f]{16})\.parquet")
 _DAY = re.compile(r"\d{4}-\d\d-\d\d")
@@ -53,6 +53,25 @@ def newest_of_day(folder: Path, day: date) -> Path:
     if digest_file(path)[:16] != digest:
         raise digest_fault(path.name)
     return path
+
+
+def all_kept(folder: Path) -> list[Path]:
+    """Return every file, by day and number, where each adds to the ones before.
+
+    Raises
+    ------
+    DataError
+        If one is damaged.
+    """
+    files = [_kept(folder / day.isoformat())[number] for day in days_kept(folder) for number in _numbers(folder, day)]
+    for path, digest in files:
+        if digest_file(path)[:16] != digest:
+            raise digest_fault(path.name)
+    return [path for path, _ in files]
+
+
+def _numbers(folder: Path, day: date) -> list[int]:
+    return sorted(_kept(folder / day.isoformat()))
 
 
 def name_anew(path: Path) -> None:

@@ -9,9 +9,10 @@ import pyarrow as pa
 import pytest
 
 from churnml.campaign.eligibility import broken_rule
-from churnml.campaign.pauses import past_contacts
+from churnml.campaign.pauses import past_contacts, with_told
 from churnml.campaign.plan import ActionPlan, CampaignPlan, Cap, Eligibility, Team
 from churnml.campaign.teams import NO_TEAM, fill_days, team_of, working_days
+from churnml.campaign.told import TOLD_SCHEMA
 from churnml.errors import DataError
 
 DAY = 86_400_000_000
@@ -119,3 +120,41 @@ def test_days_of_work_leave_out_weekends_holidays_and_the_day_itself() -> None:
 def test_days_are_filled_to_the_last_place() -> None:
     found = fill_days(np.arange(5), [date(2024, 7, n) for n in (1, 2, 3)], per_day=2)
     assert [found[n].day for n in range(5)] == [1, 1, 2, 2, 3]
+
+
+def told_of(*rows: tuple[str, str, str, str | None]) -> pa.Table:
+    cells = [
+        {"list": "r", "customer_id": who, "arm": "contact", "outcome": what, "at": None, "channel": channel}
+        for who, what, _, channel in rows
+    ]
+    table = pa.Table.from_pylist(cells, schema=TOLD_SCHEMA)
+    at = pa.array([when for *_, when, _ in rows], pa.string()).cast(pa.timestamp("us", tz="UTC"))
+    return table.set_column(table.column_names.index("at"), TOLD_SCHEMA.field("at"), at)
+
+
+def test_told_contacts_count_once_and_only_those_that_were_made() -> None:
+    at = pa.array(["2024-06-20T09:00Z"]).cast(pa.timestamp("us", tz="UTC"))
+    declared = pa.table({"customer_id": ["a"], "at": at, "channel": ["phone"]})
+    told = told_of(
+        ("a", "done", "2024-06-20T15:00Z", "phone"),  # the same call
+        ("a", "done", "2024-06-20T15:00Z", None),
+        ("a", "refused", "2024-06-20T16:00Z", "email"),
+        ("a", "accepted", "2024-06-21T09:00Z", "phone"),
+        ("b", "not_reached", "2024-06-20T09:00Z", "phone"),
+        ("b", "done", "2024-07-01T09:00Z", "phone"),  # after the list
+    )
+    until = at.cast(pa.int64())[0].as_py() + 5 * 86_400_000_000
+    found = with_told(declared, told, until=until, timezone="UTC").to_pylist()
+    assert [(row["customer_id"], row["at"].day, row["channel"]) for row in found] == [
+        ("a", 20, "phone"),
+        ("a", 20, "email"),
+        ("a", 21, "phone"),
+    ]
+    assert with_told(None, told, until=until, timezone="UTC").num_rows == 4
+
+
+def test_of_contacts_declared_by_their_action_told_ones_of_the_day_are_the_same() -> None:
+    at = pa.array(["2024-06-20T09:00Z"]).cast(pa.timestamp("us", tz="UTC"))
+    declared = pa.table({"customer_id": ["a"], "at": at, "channel": ["call"]})
+    told = told_of(("a", "done", "2024-06-20T15:00Z", "phone"))
+    assert with_told(declared, told, until=2**60, timezone="UTC").num_rows == 1

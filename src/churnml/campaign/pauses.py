@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import date
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from churnml.campaign.consent_history import KNOWN_CHANNELS
 from churnml.campaign.plan import ANY, CampaignPlan
+from churnml.campaign.told import REACHED
 from churnml.timeline import days_to_us
 
-__all__ = ["PastContacts", "past_contacts"]
+__all__ = ["PastContacts", "past_contacts", "with_told"]
 
 Bools = npt.NDArray[np.bool_]
 Int64s = npt.NDArray[np.int64]
+_CONTACT = ("customer_id", "at", "channel")
 
 
 class PastContacts:
@@ -72,6 +76,45 @@ def past_contacts(customers: pa.Array, past: pa.Table | None, *, plan: CampaignP
     return PastContacts(
         who[is_known], at[is_known], _channels(past["channel"], plan)[is_known], n_customers=len(customers)
     )
+
+
+def with_told(declared: pa.Table | None, told: pa.Table, *, until: int, timezone: str) -> pa.Table:
+    """Return declared contacts and those that a phone team or CRM told of, each contact once.
+
+    Who was not reached was not contacted. Both may tell of one contact: one told of is left out where a declared one of
+    that customer and day is on the same channel, or where one of the two names no channel.
+
+    Parameters
+    ----------
+    declared : Table or None
+        ``customer_id``, ``at`` and ``channel``.
+    told : Table
+        See :data:`churnml.campaign.told.TOLD_SCHEMA`.
+    until : int
+        Microseconds; what came later was not known when the list was made.
+    timezone : str
+        Whose days are meant.
+    """
+    told = told.filter(pc.is_in(told["outcome"], value_set=pa.array(REACHED)))
+    told = told.filter(pc.less_equal(told["at"].cast(pa.int64()), until)).select(_CONTACT)
+    told = told.group_by(list(_CONTACT), use_threads=False).aggregate([])
+    if declared is None:
+        return told
+    known: dict[tuple[str, date], set[str | None]] = {}
+    for row in _with_day(declared, timezone).to_pylist():
+        # An action's name may stand for any channel.
+        channel = row["channel"] if row["channel"] in KNOWN_CHANNELS else None
+        known.setdefault((row["customer_id"], row["day"]), set()).add(channel)
+    is_new = []
+    for row in _with_day(told, timezone).to_pylist():
+        channels = known.get((row["customer_id"], row["day"]), set())
+        is_new.append(not channels or (row["channel"] is not None and not channels & {row["channel"], None}))
+    return pa.concat_tables([declared.select(_CONTACT), told.filter(pa.array(is_new, pa.bool_()))])
+
+
+def _with_day(contacts: pa.Table, timezone: str) -> pa.Table:
+    local = pc.local_timestamp(contacts["at"].cast(pa.timestamp("us", tz=timezone)))
+    return contacts.append_column("day", local.cast(pa.date32(), safe=False))
 
 
 def _channels(column: pa.ChunkedArray, plan: CampaignPlan) -> npt.NDArray[np.str_]:

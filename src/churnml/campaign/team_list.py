@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 
 from churnml.campaign.columns import regime_cell, worded
 from churnml.campaign.plan import CampaignPlan
+from churnml.campaign.work import WORK_FILE, work_rows, write_work
 from churnml.exports.page import Block, Paragraph, Section, Table, Tiles, render_page
 from churnml.exports.tables import write_csv
 from churnml.exports.workbook import MAX_ROWS, Explanation, Sheet, SheetColumn, write_workbook
@@ -132,6 +133,9 @@ def write_team_list(found: TeamList, folder: Path, *, config_digest: str = "") -
         for name, content in found.documents.items():
             write_json(dict(content), temp / f"{name}.json")
         write_bytes(_page(found, told[first]), temp / "index.html")
+        if found.counts["contact"] or found.counts["holdout"]:
+            arms = {"contact": found.files[first], "holdout": found.files.get("holdout")}
+            write_work(work_rows(arms), temp / WORK_FILE, name=found.name, day=found.as_of)
         rows = {f"{name}.csv": table.num_rows for name, table in told.items()}
         manifest = _manifest(found, temp, {**rows, f"{first}.xlsx": told[first].num_rows}, config_digest)
         write_json(manifest, temp / "manifest.json")

@@ -9,7 +9,7 @@ import typer
 
 from churnml.commands.common import PARAMS, leave, say
 
-__all__ = ["affected", "alarm", "export", "receipt"]
+__all__ = ["affected", "alarm", "export", "outcomes", "receipt"]
 
 
 def affected(
@@ -112,6 +112,33 @@ def receipt(
         for line in (*receipt_lines(found, language), str(path)):
             say(line)
         require_sums(found)
+        return 0
+
+    leave(work)
+
+
+def outcomes(
+    files: Annotated[list[Path] | None, typer.Argument(help="What came back: .csv, .parquet or .xlsx.")] = None,
+    as_of: Annotated[str | None, typer.Option(help="ISO date of the follow-up; default: today.")] = None,
+    listed: Annotated[str | None, typer.Option("--list", help="List of rows that name none.")] = None,
+    params: Annotated[Path, typer.Option(help="Parameter file.")] = PARAMS,
+) -> None:
+    """Import what came of contacts and report what is done, open and overdue; exit code 3 if rows cannot be used."""
+
+    def work() -> int:
+        from datetime import UTC, datetime
+
+        from churnml.config import load_params
+        from churnml.flow.outcomes import OUTCOMES, import_outcomes, outcome_lines, require_all_used
+        from churnml.timeline import parse_instant, us_to_date
+
+        loaded, root = load_params(params), params.resolve().parent
+        zone = loaded.histories.timezone
+        moment = parse_instant(as_of or datetime.now(UTC), timezone=zone)
+        found = import_outcomes(loaded, files or (), root=root, today=us_to_date(moment, timezone=zone), listed=listed)
+        for line in (*outcome_lines(found.report, loaded.campaign.language), str(OUTCOMES / "report" / "index.html")):
+            say(line)
+        require_all_used(found)
         return 0
 
     leave(work)

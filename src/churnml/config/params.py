@@ -31,6 +31,7 @@ from churnml.config.fields import Block, plain_path
 from churnml.config.impact import Impact, impact_problems
 from churnml.config.lists import Lists, list_problems
 from churnml.config.monitoring import Monitoring
+from churnml.config.outcomes import Outcomes
 from churnml.config.problems import Contradictions, KeyPath, Problem
 from churnml.config.registry import Promotion, Tracking
 from churnml.config.relationship import Relationship, relationship_problems
@@ -77,6 +78,7 @@ class Params(Block):
     lists: Lists = Field(default=Lists(), description="What is listed beside the retention campaign.")
     privacy: Privacy = Field(default=Privacy(), description="How persons who ask for it are forgotten.")
     monitoring: Monitoring = Field(default=Monitoring(), description="When a run says that something needs attention.")
+    outcomes: Outcomes = Field(default=Outcomes(), description="What is told of contacts, and in which words.")
     impact: Impact = Field(default=Impact(), description="What the company's own changes did.")
     warning: EarlyWarning = Field(default=EarlyWarning(), description="When a week of losses is an alarm.")
     crises: Crises = Field(default=Crises(), description="Which crises there were and are.")

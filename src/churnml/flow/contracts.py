@@ -6,7 +6,7 @@ from churnml.config import CalendarTable, Csv, CustomersTable, EventsTable, Para
 from churnml.histories.contract import CsvDialect, TableContract
 from churnml.histories.rules import Limits, Rules
 
-__all__ = ["check_rules", "contracts", "fetched_files", "required_tables"]
+__all__ = ["check_rules", "contracts", "dialect_of", "fetched_files", "required_tables"]
 
 
 def check_rules(params: Params) -> Rules:
@@ -31,7 +31,8 @@ def _label(names: tuple[str, ...]) -> str:
     return names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} more"
 
 
-def _dialect(csv: Csv) -> CsvDialect:
+def dialect_of(csv: Csv) -> CsvDialect:
+    """Return how a CSV file is written, as the reader takes it."""
     formats = tuple(sorted(csv.time_formats.items()))
     return CsvDialect(
         csv.delimiter, csv.encoding, csv.decimal, csv.null_values, csv.time_format, csv.number_marks, formats
@@ -46,7 +47,7 @@ def _contract(name: str, table: Table, params: Params) -> TableContract:
         "files": table.file,
         "drop_blank_ids": table.blank_ids == "drop",
         "drop_duplicates": table.duplicates == "drop",
-        "csv": _dialect(table.csv),
+        "csv": dialect_of(table.csv),
     }
     return TableContract(**rows, **_columns(name, table, params))  # type: ignore[arg-type]
 

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from churnml.campaign.targeting import decide
+from churnml.campaign.work import ARMS, WORK_FILE, work_rows, write_work
 from churnml.config import Params, resolved
 from churnml.flow.buckets import read_buckets
 from churnml.flow.effects import with_past_effects
@@ -83,7 +84,7 @@ def make_lists(
         plan=plan,
         playbook=playbook,
         attributes=attributes,
-        past=past_contact_rows(params, history),
+        past=past_contact_rows(params, history, root=root),
         ledger=read_parquet(kept) if kept is not None and kept.exists() else None,
     )
     decisions = replace(decisions, stale=stale_tables(params, history))
@@ -97,6 +98,8 @@ def make_lists(
         listed = contact_rows(decisions)
         write_list(listed, temp)
         folders = [(entry, temp / entry.folder) for entry in params.exports.targets]
+        arms = {arm: decisions.of(arm) for arm in ARMS}
+        write_work(work_rows(arms), temp / WORK_FILE, name=plan.name, day=decisions.as_of)
         write_targets(params, listed, contacts, plan=plan, root=root or Path.cwd(), folders=folders)
 
     places = Places(folder / plan.name, records)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from churnml.campaign.consent import objectors
 from churnml.campaign.consent_history import with_history
+from churnml.campaign.pauses import with_told
 from churnml.campaign.plan import CampaignPlan
+from churnml.campaign.told_store import told_rows
 from churnml.config import Campaign, CustomersTable, Params
 from churnml.histories.bucket import Bucket
 from churnml.histories.conform import TIME, category_column, number_column
@@ -42,18 +46,24 @@ def objector_ids(history: History, *, bucket: int | None = None) -> pa.Array:
     return objectors(table.rename_columns([name.removeprefix("contact_") for name in table.column_names]))
 
 
-def past_contact_rows(params: Params, history: History) -> pa.Table | None:
-    """Return the contacts made up to ``as_of``: ``customer_id``, ``at``, ``channel``; None where none are declared.
+def past_contact_rows(params: Params, history: History, *, root: Path | None = None) -> pa.Table | None:
+    """Return the contacts made up to ``as_of``: ``customer_id``, ``at``, ``channel``; None where none are known.
 
-    Who was set aside for comparison was not contacted.
+    Who was set aside for comparison was not contacted. What ``churnml outcomes`` was told of is counted in, from the
+    project folder ``root``, by default the working folder.
     """
     treatments = params.treatments
-    if treatments is None or treatments.table is None:
-        return None
-    log = TreatmentLog(treatments.table, treatments.column or "", treatments.treated, treatments.control)
-    columns = {} if treatments.channel is None else {"channel": treatments.channel}
-    rows = _events(history, treatments.table, columns, log=log)
-    return rows if columns else rows.append_column("channel", pa.nulls(rows.num_rows, pa.string()))
+    declared = None
+    if treatments is not None and treatments.table is not None:
+        log = TreatmentLog(treatments.table, treatments.column or "", treatments.treated, treatments.control)
+        columns = {} if treatments.channel is None else {"channel": treatments.channel}
+        declared = _events(history, treatments.table, columns, log=log)
+        if not columns:
+            declared = declared.append_column("channel", pa.nulls(declared.num_rows, pa.string()))
+    if not params.outcomes.digest:
+        return declared
+    told = told_rows(root or Path.cwd())
+    return with_told(declared, told, until=history.as_of, timezone=params.histories.timezone)
 
 
 def _events(history: History, table: str, columns: dict[str, str], *, log: TreatmentLog | None = None) -> pa.Table:

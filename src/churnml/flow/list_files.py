@@ -14,6 +14,7 @@ from pyarrow import csv
 
 from churnml.campaign.lists import Decisions, FileOptions, write_lists
 from churnml.campaign.record import RECORD_FILE, RECORDS, keep_record, previous_record
+from churnml.campaign.work import WORK, WORK_FILE, keep_work
 from churnml.config import Params
 from churnml.errors import DataError
 from churnml.flow.program import code_identity
@@ -85,13 +86,16 @@ def write_campaign(
 
 
 def keep_records(root: Path) -> None:
-    """Keep the records of lists that came with the project's data, before a run makes new ones.
+    """Keep what was decided on lists that came with the project's data, before a run makes new ones.
 
     A damaged one is left out: the run makes that list again.
     """
     for path in sorted((root / "data" / "lists").glob(f"*/{RECORD_FILE}")):
         with suppress(DataError):
             keep_record(path, root / RECORDS)
+    for path in sorted((root / "data" / "lists").glob(f"*/{WORK_FILE}")):
+        with suppress(DataError):
+            keep_work(path, root / WORK)
 
 
 def provenance(history: History, scores: pa.Table) -> dict[str, Any]:
