@@ -1,9 +1,15 @@
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import numpy as np
+import pyarrow as pa
 import pytest
 
-from churnml.campaign.followed import arm_differences, delay_quantiles
+from churnml.campaign.followed import ArmDifference, arm_differences, delay_quantiles, effect_on_contacted
+from churnml.campaign.told import TOLD_SCHEMA
+from churnml.campaign.told_made import first_told, made_until
+from churnml.timeline import DAY_US
 
 
 def one_list(seed: int, *, effect: float, n: int = 4000) -> dict[str, float]:
@@ -58,3 +64,21 @@ def test_what_is_not_known_is_left_out() -> None:
 def test_delays() -> None:
     assert delay_quantiles(np.arange(1.0, 11.0)) == (5.0, 9.0)
     assert delay_quantiles(np.arange(9.0)) is None
+
+
+def test_an_effect_on_the_contacted_is_the_difference_by_the_more_that_were_contacted() -> None:
+    churn = ArmDifference(0.10, 0.16, -0.06, -0.10, -0.02, 900, 300)
+    assert effect_on_contacted(churn, 0.65, 0.05) == pytest.approx({"value": -0.1, "low": -1 / 6, "high": -1 / 30})
+    assert effect_on_contacted(churn, 0.30, 0.28) is None
+
+
+def test_the_first_told_contact_from_the_list_s_day_on_counts() -> None:
+    told = (("a", "done", 1), ("a", "done", 3), ("a", "done", 5), ("b", "not_reached", 4), ("c", "refused", 9))
+    rows = [
+        {"list": "r", "customer_id": who, "outcome": what, "at": datetime(2024, 7, day, tzinfo=UTC)}
+        for who, what, day in told
+    ]
+    date = int(datetime(2024, 7, 3, tzinfo=UTC).timestamp() * 1e6)
+    made = made_until(pa.Table.from_pylist(rows, schema=TOLD_SCHEMA), until=date + 5 * DAY_US)
+    found = first_told(["a", "a", "b", "c"], np.array([date, date + 1, date, date]), made)
+    np.testing.assert_array_equal(found, [0.0, 2 * DAY_US - 1, np.nan, np.nan])

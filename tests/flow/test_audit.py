@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import csv
 import json
+from datetime import UTC, date, datetime
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
 from churnml import tracking
+from churnml.campaign.told import TOLD_SCHEMA
+from churnml.campaign.told_store import add_told
 from churnml.errors import ConfigError, ModelError
 from churnml.flow.audit import COLUMNS, audit_log, write_audit
 from churnml.flow.promotions import add_promotion
@@ -56,6 +60,16 @@ def test_every_kind_of_entry_is_told_the_oldest_first(project: Path) -> None:
     ]
     assert (entries[3]["who"], entries[3]["detail"]["refusal"]) == ("R. Osei", "may be chance")
     assert entries[1]["digest"] == digest_file(project / "data/lists/retention/manifest.json")
+
+
+def test_every_import_of_outcomes_is_told_without_anybody_s_id(project: Path) -> None:
+    cells = {"list": "retention", "as_of": date(2024, 6, 30), "customer_id": "C1", "arm": "contact", "outcome": "done"}
+    rows = pa.Table.from_pylist([cells | {"at": datetime(2024, 7, 2, tzinfo=UTC)}], schema=TOLD_SCHEMA)
+    add_told(rows, project, told_on=date(2024, 7, 4), sources=[DIGEST])
+    last = audit_log(project)[-1]
+    assert (last["at"], last["what"], last["rows"]) == ("2024-07-04", "outcomes", 1)
+    assert last["detail"] == {"sources": DIGEST}
+    assert "C1" not in str(last)
 
 
 def test_the_csv_has_the_columns_and_runs_nothing(project: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,8 @@ import pytest
 from small_company import small_params
 
 from churnml.campaign.record import RECORDS
+from churnml.campaign.told import TOLD_SCHEMA
+from churnml.campaign.told_store import add_told
 from churnml.config import Params
 from churnml.dated import keep_dated
 from churnml.estimators.matrix import to_matrix
@@ -150,6 +152,31 @@ def test_listed_are_compared_with_held_out_by_what_happened(golden: Path, models
     assert churn["low"] < churn["listed"] - churn["held_out"] < churn["high"]
     assert found["gain"]["expected"] == pytest.approx(4.0 * found["n_listed"])
     assert set(found["differences"]) == {"churn", "orders", "revenue", "order_value", "margin"}
+
+
+def test_told_contacts_say_who_was_contacted_and_the_arms_stay_as_intended(
+    golden: Path, models: Models, tmp_path: Path
+) -> None:
+    date = int(read_plan(golden / "data" / "snapshots").churn_dates[-1])
+    listed, held_out = keep_list(tmp_path, golden, date)
+    before = looked_at(golden, models, tmp_path)["lists"][0]
+    told = [(who, "done") for who in (*listed[::2], held_out[0])] + [(who, "not_reached") for who in listed[1::2]]
+    at = us_to_date(date) + timedelta(days=2)
+    cells = [
+        {"list": "spring", "as_of": us_to_date(date), "customer_id": who, "arm": "contact", "outcome": what}
+        | {"at": datetime.combine(at, time(), UTC)}
+        for who, what in told
+    ]
+    add_told(pa.Table.from_pylist(cells, schema=TOLD_SCHEMA), tmp_path, told_on=at, sources=["x"])
+    (found,) = looked_at(golden, models, tmp_path)["lists"]
+    assert before["contacts"] is None
+    assert found["differences"] == before["differences"]
+    contacts = found["contacts"]
+    shares = len(listed[::2]) / len(listed), 1 / len(held_out)
+    assert (contacts["contacted"], contacts["held_out_contacted"]) == pytest.approx(shares)
+    assert contacts["median_days"] == 2
+    wanted = found["differences"]["churn"]["difference"] / (shares[0] - shares[1])
+    assert contacts["of_contacted"]["value"] == pytest.approx(wanted)
 
 
 def test_realised_gain_is_value_kept_less_the_costs_of_the_action(golden: Path, models: Models, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from churnml.campaign.told_store import TOLD, told_files, told_rows
+from churnml.campaign.told_store import TOLD, told_about, told_files, told_rows
 from churnml.campaign.work import WORK, keep_work, work_rows, write_work
 from churnml.config import Params, load_params
 from churnml.errors import DataError
@@ -18,6 +18,7 @@ from churnml.flow.forget import forget
 from churnml.flow.outcomes import OUTCOMES, import_outcomes, outcome_lines, require_all_used
 from churnml.flow.told import with_outcomes_digest
 from churnml.privacy.keys import KEY_VARIABLE
+from churnml.timeline import NEVER, parse_instant
 
 DAY, TODAY = date(2024, 6, 30), date(2024, 7, 10)
 NINE = datetime.fromisoformat("2024-07-02T09:00")
@@ -202,3 +203,14 @@ def test_what_was_told_is_a_part_of_the_parameters(root: Path, params: Params) -
     first = with_outcomes_digest(params, root=root).outcomes.digest
     import_outcomes(params, [calls(root, CALLS + "b;refused;2024-07-05;Ann;\n")], root=root, today=TODAY)
     assert None is not first != with_outcomes_digest(params, root=root).outcomes.digest
+
+
+def test_the_newest_contact_of_a_customer_comes_first(root: Path, params: Params) -> None:
+    import_outcomes(params, [calls(root, CALLS + "b;refused;2024-07-05;Ann;\n")], root=root, today=TODAY)
+    told = told_about(root, "b", until=NEVER, timezone="Europe/Berlin")
+    assert [(each["day"], each["campaign"], each["outcome"], each["owner"]) for each in told] == [
+        ("2024-07-05", "retention", "refused", "Ann"),
+        ("2024-07-02", "retention", "not_reached", "Ann"),
+    ]
+    until = parse_instant("2024-07-04", timezone="UTC")
+    assert [each["outcome"] for each in told_about(root, "b", until=until, timezone="UTC")] == ["not_reached"]

@@ -8,12 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["ArmDifference", "arm_differences", "delay_quantiles"]
+__all__ = ["ArmDifference", "arm_differences", "delay_quantiles", "effect_on_contacted"]
 
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
 Int64s = npt.NDArray[np.int64]
 _Z95 = 1.959963984540054
+_LEAST_MORE = 0.05
+"""With less between the shares contacted, a quotient would be mostly noise."""
 LEAST_IN_ARM = 10
 """Fewer customers in an arm are not compared: a mean of theirs would nearly be a figure of one."""
 
@@ -104,3 +106,31 @@ def delay_quantiles(days: Floats) -> tuple[float, float] | None:
         return None
     middle, late = np.quantile(days, [0.5, 0.9], method="inverted_cdf")
     return float(middle), float(late)
+
+
+def effect_on_contacted(churn: ArmDifference, listed: float, held_out: float) -> dict[str, float] | None:
+    """Return what a contact did to those who were really contacted, with its 95 % interval; None where few more were.
+
+    The whole difference is put down to those who were contacted because they were listed [1]_: it is divided by how
+    much more often the listed were contacted than the held out. That is right where being on the list does nothing
+    without a contact; the headline stays the difference by intent to treat.
+
+    Parameters
+    ----------
+    churn : ArmDifference
+    listed, held_out : float
+        Share contacted in each arm.
+
+    References
+    ----------
+    .. [1] Bloom (1984). Accounting for no-shows in experimental evaluation designs. Evaluation Review 8(2).
+
+    Examples
+    --------
+    >>> effect_on_contacted(ArmDifference(0.1, 0.2, -0.1, -0.15, -0.05, 90, 90), 0.5, 0.0)["value"]
+    -0.2
+    """
+    more = listed - held_out
+    if more < _LEAST_MORE:
+        return None
+    return {"value": churn.difference / more, "low": churn.low / more, "high": churn.high / more}

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -49,15 +50,15 @@ def told_digest(root: Path) -> str:
     return digest_bytes("\n".join(names).encode()) if names else ""
 
 
-def told_about(root: Path, customer: str, *, until: int) -> list[dict[str, Any]]:
-    """Return the contacts of one customer up to an instant, the newest first."""
+def told_about(root: Path, customer: str, *, until: int, timezone: str) -> list[dict[str, Any]]:
+    """Return the contacts of one customer up to an instant, the newest first; days are those of a time zone."""
     rows = told_rows(root)
     rows = rows.filter(pc.equal(rows["customer_id"], customer))
     rows = rows.filter(pc.less_equal(rows["at"].cast(pa.int64()), until))
     found = sorted(enumerate(rows.to_pylist()), key=lambda each: (each[1]["at"], each[0]), reverse=True)
     return [
         {
-            "day": row["at"].date().isoformat(),
+            "day": row["at"].astimezone(ZoneInfo(timezone)).date().isoformat(),
             "campaign": row["list"],
             "as_of": row["as_of"].isoformat(),
             **{name: row[name] for name in ("outcome", "owner", "channel")},

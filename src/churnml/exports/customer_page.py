@@ -38,6 +38,7 @@ def customer_view(found: Found, language: str) -> View:
         ("open", _open),
         ("risk", _risk_over_time),
         ("lists", _lists),
+        ("contacts", _contacts),
         ("history", _history),
         ("contracts", _contracts),
         ("answers", _answers),
@@ -159,6 +160,21 @@ def _lists(found: Found, language: str) -> Iterator[Block]:
     if rows:
         headers = _headers(language, "day", "campaign", "decision", "what", "gain")
         yield Table(headers, rows, figures=frozenset({4}), wide=frozenset({3}))
+
+
+def _contacts(found: Found, language: str) -> Iterator[Block]:
+    rows = [
+        [
+            _day(each["day"], language),
+            each["campaign"],
+            words(f"follow_up.{each['outcome']}", language),
+            _named("channel", each["channel"], language),
+            each["owner"] or "",
+        ]
+        for each in found["contacts"]
+    ]
+    if rows:
+        yield Table(_headers(language, "day", "campaign", "outcome", "channel", "by"), rows)
 
 
 def _decision(code: str, language: str) -> str:

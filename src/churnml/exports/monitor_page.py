@@ -283,6 +283,10 @@ class _Page:
         kinds = {"contacted": "percent", "in_time": "percent", "median_days": "rate", "p90_days": "rate"}
         for name, kind in (kinds | {"held_out_contacted": "percent"}).items():
             yield self._w(f"tile.{name}", days=contacts["promised_days"]), self._f(contacts[name], kind)
+        effect = contacts.get("of_contacted")
+        if effect is not None:
+            between = self._between(effect["low"], effect["high"], "percent")
+            yield self._w("tile.of_contacted"), f"{self._f(effect['value'], 'percent')} ({between})"
 
     def _freshness(self) -> Iterator[Block]:
         rows = [

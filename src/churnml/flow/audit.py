@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from churnml import tracking
 from churnml.campaign.record import record_facts
+from churnml.campaign.told_store import told_files
 from churnml.errors import ConfigError, DataError
 from churnml.exports.tables import write_csv
 from churnml.flow.list_files import RECORDS
@@ -41,7 +42,7 @@ def audit_log(root: Path) -> list[Entry]:
     ModelError
         If the record of promotions is damaged.
     """
-    found = [*_trainings(root), *_promotions(root), *_scores(root), *_lists(root), *_forgotten(root)]
+    found = [*_trainings(root), *_promotions(root), *_scores(root), *_lists(root), *_outcomes(root), *_forgotten(root)]
     entries = [{name: entry.get(name) for name in COLUMNS} for entry in found]
     return sorted(entries, key=lambda entry: tuple(str(entry[name] or "") for name in COLUMNS))
 
@@ -144,6 +145,19 @@ def _lists(root: Path) -> Iterator[Entry]:
                 "where": file.relative_to(root).as_posix(),
                 "detail": {"policy_version": facts.get("policy_version")},
             }
+
+
+def _outcomes(root: Path) -> Iterator[Entry]:
+    """Yield what was told of contacts, an entry an import."""
+    for path, facts in told_files(root):
+        yield {
+            "at": facts["told_on"],
+            "what": "outcomes",
+            "digest": digest_file(path),
+            "rows": facts["rows"],
+            "where": path.relative_to(root).as_posix(),
+            "detail": {"sources": " ".join(facts["sources"])},
+        }
 
 
 def _forgotten(root: Path) -> Iterator[Entry]:

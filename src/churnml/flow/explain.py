@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from churnml.campaign.record import decisions_about
+from churnml.campaign.told_store import told_about
 from churnml.config import Params
 from churnml.errors import ModelError
 from churnml.estimators.artifact import LoadedModel, load
@@ -33,7 +34,7 @@ from churnml.relationship.customer.issues import waiting_for
 from churnml.relationship.customer.rows import bucket_number, rows_of_customer
 from churnml.relationship.known import BucketAt
 from churnml.storage import digest_bytes, new_folder, write_bytes, write_json
-from churnml.timeline import DAY_US, parse_instant, us_to_iso
+from churnml.timeline import DAY_US, NEVER, parse_instant, us_to_iso
 
 __all__ = ["CUSTOMERS", "explain"]
 
@@ -55,8 +56,8 @@ def explain(params: Params, customer: str, *, root: Path, as_of: str | None = No
     root : Path
         Project folder.
     as_of : str, optional
-        ISO date up to which rows count; None = that of the last run. Scores and reasons are told at the last run's date
-        only.
+        ISO date up to which rows count; None = that of the last run, and every contact that was told of. Scores and
+        reasons are told at the last run's date only.
     out : Path, optional
         Folder; None = ``data/customers/<id>``.
 
@@ -75,6 +76,7 @@ def explain(params: Params, customer: str, *, root: Path, as_of: str | None = No
     history = open_history(root / "data" / "prepared")
     at = history.as_of if as_of is None else parse_instant(as_of, timezone=params.histories.timezone)
     at = min(at, history.as_of)
+    told = told_about(root, customer, until=NEVER if as_of is None else at, timezone=params.histories.timezone)
     rows = rows_of_customer(history, customer, at=at)
     # Who objected to profiling is not scored for lists, and not for this file either.
     is_scored = params.campaign.score_objectors or customer not in objector_ids(history).to_pylist()
@@ -88,6 +90,7 @@ def explain(params: Params, customer: str, *, root: Path, as_of: str | None = No
         decisions=decisions_about(root / RECORDS, customer, until=us_to_iso(at)),
         changes=_changes(history, customer, at=at),
         currency=params.histories.currency,
+        contacts=told,
     )
     language = params.campaign.language
     with new_folder(out or root / CUSTOMERS / _folder_name(customer)) as folder:

@@ -13,8 +13,10 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from churnml.campaign.followed import LEAST_IN_ARM, arm_differences, delay_quantiles
+from churnml.campaign.followed import LEAST_IN_ARM, arm_differences, delay_quantiles, effect_on_contacted
 from churnml.campaign.record import RECORDS
+from churnml.campaign.told_made import Contacts, first_told, made_until
+from churnml.campaign.told_store import told_rows
 from churnml.config import Campaign, Params
 from churnml.dated import days_kept, newest_of_day
 from churnml.errors import DataError
@@ -36,7 +38,7 @@ def past_lists(params: Params, history: History, *, root: Path) -> list[dict[str
     """Return, for each campaign with kept lists, what happened to those listed and to those held out.
 
     Lists at least as far apart as a contact may take are taken together, the newest last. By intent to treat: who was
-    not reached counts as listed.
+    not reached counts as listed. Contacted is who the table of ``treatments`` or ``churnml outcomes`` says so of.
 
     Returns
     -------
@@ -50,12 +52,13 @@ def past_lists(params: Params, history: History, *, root: Path) -> list[dict[str
     if params.churn.definition == "label" or not names:
         return []
     horizon = Horizon.of(params, history)
-    found = (_campaign(params, history, folder / name, horizon, params.campaign) for name in names)
+    made = made_until(told_rows(root), until=history.as_of)
+    found = (_campaign(params, history, folder / name, horizon, params.campaign, made) for name in names)
     return [one for one in found if one is not None]
 
 
 def _campaign(
-    params: Params, history: History, folder: Path, horizon: Horizon, campaign: Campaign
+    params: Params, history: History, folder: Path, horizon: Horizon, campaign: Campaign, made: Contacts
 ) -> dict[str, Any] | None:
     timezone = params.histories.timezone
     moments = {day: parse_instant(day, timezone=timezone) for day in days_kept(folder)}
@@ -70,7 +73,7 @@ def _campaign(
         return one if unripe else None
     table = pa.concat_tables(rows, promote_options="default").combine_chunks()
     one["lists"] = sorted({us_to_date(int(at), timezone=timezone).isoformat() for at in _dates(table)})
-    return one | _compared(params, history, table, horizon, campaign)
+    return one | _compared(params, history, table, horizon, campaign, made)
 
 
 def _followed(folder: Path, day: date, at: int) -> pa.Table | None:
@@ -97,7 +100,7 @@ def _numbers(table: pa.Table, name: str) -> Floats:
 
 
 def _compared(
-    params: Params, history: History, table: pa.Table, horizon: Horizon, campaign: Campaign
+    params: Params, history: History, table: pa.Table, horizon: Horizon, campaign: Campaign, made: Contacts
 ) -> dict[str, Any]:
     ids = table["customer_id"].combine_chunks()
     log = _contacts_log(params)
@@ -117,7 +120,13 @@ def _compared(
     if kept is not None:
         realised = {"value": kept.difference, "low": kept.low, "high": kept.high}
         realised = {name: figure * n_listed for name, figure in realised.items()}
-    contacts = None if log is None else _contacts(params, what["contacted_us"], is_listed, campaign)
+    contacts = None
+    if log is not None or made:
+        first = np.fmin(what["contacted_us"], first_told(ids.to_pylist(), _dates(table), made))
+        contacts = _contacts(params, first, is_listed, campaign)
+        if contacts is not None and "churn" in differences:
+            shares = contacts["contacted"], contacts["held_out_contacted"]
+            contacts["of_contacted"] = effect_on_contacted(differences["churn"], *shares)
     return {
         "n_listed": n_listed,
         "n_held_out": int((~is_listed & known).sum()),

@@ -36,6 +36,7 @@ def customer_file(
     decisions: Sequence[Mapping[str, Any]],
     changes: Sequence[Mapping[str, Any]],
     currency: str,
+    contacts: Sequence[Mapping[str, Any]] = (),
 ) -> dict[str, Any]:
     """Return everything that is known of a customer and may be told to who looks after them.
 
@@ -57,13 +58,15 @@ def customer_file(
     changes : sequence of mapping
         Company changes that concern the customer, newest first.
     currency : str
+    contacts : sequence of mapping, optional
+        What was told of contacts, newest first.
 
     Returns
     -------
     dict
         Keys ``customer_id``, ``as_of``, ``currency``, ``attributes``, ``loyalty``, ``value``, ``risk``, ``reasons``,
-        ``open_issues``, ``history``, ``quarters``, ``contracts``, ``latest``, ``lists``, ``company_changes``,
-        ``missing``. The same rows give the same record.
+        ``open_issues``, ``history``, ``quarters``, ``contracts``, ``latest``, ``lists``, ``contacts``,
+        ``company_changes``, ``missing``. The same rows give the same record.
     """
     events, spells = rows.of_kind("events"), rows.of_kind("spells")
     every_contract = [contract for name in spells for contract in contracts(name, rows)]
@@ -84,6 +87,7 @@ def customer_file(
         "contracts": every_contract,
         "latest": latest_rows(rows, n=_N_LATEST),
         "lists": [dict(each) for each in decisions],
+        "contacts": [dict(each) for each in contacts],
         "company_changes": [dict(each) for each in changes],
         "missing": _missing(score, answers, every_contract, risk),
     }
