@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from churnml.commands import care, customers, data, lists, models, monitoring, privacy, reports, running
+from churnml.commands import care, crisis, customers, data, lists, models, monitoring, privacy, reports, running
 from churnml.stage import end_on_sigterm
 
 __all__ = ["main"]
@@ -40,6 +40,7 @@ for command in (
     reports.impact,
     reports.warn,
     lists.affected,
+    crisis.compensate,
     lists.alarm,
     lists.export,
     lists.receipt,

@@ -74,9 +74,10 @@ def test_those_told_and_those_not_are_everybody_concerned_each_once(consents: di
 
 def test_the_others_have_a_reason_and_nothing_to_contact_them_by() -> None:
     found = listed(["a", "b", "z"], {"a": 1, "b": 2}, people(a="yes", b="no"))
+    why = {"barrier": "may_not", "reason": "no_consent", "other_channels": None, "reason_code": "no_consent"}
     assert found.files["unreachable"].to_pylist() == [
-        {"customer_id": "b", "owner": "Ada", "reason": "no_consent", "reason_code": "no_consent"},
-        {"customer_id": "z", "owner": None, "reason": "no_consent", "reason_code": "no_consent"},
+        {"customer_id": "b", "owner": "Ada", **why},
+        {"customer_id": "z", "owner": None, **why},
     ]
     assert found.counts == {"contact": 1, "holdout": 0, "excluded": 2}
     assert found.facts["excluded"] == {"no_consent": 2}
@@ -99,7 +100,7 @@ def test_the_folder_is_whole_and_the_same_each_time(tmp_path: Path, language: st
     first, again = (write_team_list(found, tmp_path / name) for name in ("one", "two"))
     assert first == again
     names = {path.name for path in (tmp_path / "one").iterdir()}
-    assert names == {"contact.csv", "contact.xlsx", "unreachable.csv", "index.html", "manifest.json"}
+    assert names == {"contact.csv", "contact.xlsx", "unreachable.csv", "index.html", "work.parquet", "manifest.json"}
     assert json.loads((tmp_path / "one" / "manifest.json").read_text("utf-8"))["affected"] == 2
     assert pcsv.read_csv(tmp_path / "one" / "contact.csv").num_rows == 1
     page = (tmp_path / "one" / "index.html").read_text("utf-8")

@@ -11,12 +11,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from churnml.campaign.consent import permit
+from churnml.campaign.coverage import coverage
 from churnml.campaign.plan import CampaignPlan
 from churnml.campaign.team_list import TeamList
 from churnml.exports.page import Table
 from churnml.wording import figure, words
 
-__all__ = ["Concern", "affected_list"]
+__all__ = ["Concern", "affected_list", "with_contact_columns"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,11 +73,13 @@ def affected_list(
     """
     customers = concern.customers.take(pc.sort_indices(concern.customers))
     allowed = permit(customers, contacts, plan=plan)
+    covered = coverage(customers, contacts, allowed, plan=plan)
     reached = allowed.reason == ""
     table = _with_figures(concern, customers, scores)
     for name, texts in (("channel", allowed.channel), ("reach_at", allowed.reach_at), ("reason", allowed.reason)):
         table = table.append_column(name, pa.array(texts, pa.string(), mask=texts == ""))
-    table = _with_contact_columns(table, customers, contacts)
+    table = table.append_column("other_channels", covered.elsewhere(plan.language))
+    table = with_contact_columns(table, customers, contacts)
     listed = table.filter(pa.array(reached)).sort_by([("value_at_risk", "descending"), ("customer_id", "ascending")])
     others = table.filter(pa.array(~reached))
     version = scores["model_version"][0].as_py() if scores.num_rows else ""
@@ -87,14 +90,15 @@ def affected_list(
         as_of=as_of,
         model_version=version,
         files={"contact": _contact_file(listed, concern), "unreachable": _unreachable_file(others)},
-        paragraphs=_paragraphs(concern, allowed.mode, plan),
+        paragraphs=[*_paragraphs(concern, allowed.mode, plan), *covered.paragraphs(plan.language)],
         tiles=_tiles(listed, others, plan),
-        tables=_tables(listed, others, plan.language),
+        tables=[*covered.tables(plan.language), *_tables(listed, others, plan.language)],
         counts={"contact": listed.num_rows, "holdout": 0, "excluded": others.num_rows},
         facts={
             "affected": table.num_rows,
             "excluded": dict(sorted(Counter(others["reason"].to_pylist()).items())),
             "channels": dict(sorted(Counter(listed["channel"].to_pylist()).items())),
+            "coverage": covered.facts(),
             "consent": {"mode": allowed.mode, "meaning": words(f"list.consent_{allowed.mode}", plan.language)},
         },
     )
@@ -110,7 +114,8 @@ def _with_figures(concern: Concern, customers: pa.Array, scores: pa.Table) -> pa
     return pa.table(found)
 
 
-def _with_contact_columns(table: pa.Table, customers: pa.Array, contacts: pa.Table | None) -> pa.Table:
+def with_contact_columns(table: pa.Table, customers: pa.Array, contacts: pa.Table | None) -> pa.Table:
+    """Return rows with name, owner and language of their customers, as far as the contact data have them."""
     if contacts is None:
         return table
     place = pc.index_in(customers, value_set=contacts["customer_id"].combine_chunks())
@@ -133,8 +138,15 @@ def _contact_file(listed: pa.Table, concern: Concern) -> pa.Table:
 
 def _unreachable_file(others: pa.Table) -> pa.Table:
     names = [name for name in ("customer_id", "owner") if name in others.column_names]
+    can = pc.equal(others["reason"], "no_contact_data")
     return pa.table(
-        {**{name: others[name] for name in names}, "reason": others["reason"], "reason_code": others["reason"]}
+        {
+            **{name: others[name] for name in names},
+            "barrier": pc.if_else(can, "cannot", "may_not"),
+            "reason": others["reason"],
+            "other_channels": others["other_channels"],
+            "reason_code": others["reason"],
+        }
     )
 
 

@@ -16,7 +16,17 @@ from churnml.histories.bucket import Bucket
 from churnml.histories.store import History
 from churnml.timeline import NEVER
 
-__all__ = ["Change", "Entries", "Purchase", "buyers", "check_levels", "entries_of", "in_scope", "levels_seen"]
+__all__ = [
+    "Change",
+    "Entries",
+    "Purchase",
+    "buyers",
+    "check_levels",
+    "entries_of",
+    "in_scope",
+    "levels_seen",
+    "rows_meant",
+]
 
 Int64s = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
@@ -135,22 +145,27 @@ def in_scope(bucket: Bucket, history: History, table: str, scopes: Collection[st
 
 
 def buyers(bucket: Bucket, rule: Purchase) -> Int64s:
-    """Return how many of the rows meant each customer has, by the versions of rows known today, shape (n_customers,).
+    """Return how many of the rows meant each customer has, shape (n_customers,)."""
+    seen = np.concatenate([[0], np.cumsum(rows_meant(bucket, rule))])
+    offsets = bucket.offsets(rule.table)
+    counts: Int64s = seen[offsets[1:]] - seen[offsets[:-1]]
+    return counts
+
+
+def rows_meant(bucket: Bucket, rule: Purchase) -> Bools:
+    """Return which rows of the table are meant, by the versions known today, shape (n_rows,).
 
     A row of several versions is meant where the last one is; a line that was added to an event later counts too.
     """
     table, occurred = rule.table, bucket.instants(rule.table, "occurred_at")
-    meant = (bucket.known_until(table) == NEVER) & ~bucket.is_refund(table)
+    meant: Bools = (bucket.known_until(table) == NEVER) & ~bucket.is_refund(table)
     meant &= (occurred >= rule.first_us) & (occurred < rule.until_us)
     for column, values in rule.where.items():
         meant &= _is_one_of(bucket, table, column, values)
     for column, least in rule.at_least.items():
         with np.errstate(invalid="ignore"):
             meant &= bucket.numbers(table, column) >= least
-    seen = np.concatenate([[0], np.cumsum(meant)])
-    offsets = bucket.offsets(table)
-    counts: Int64s = seen[offsets[1:]] - seen[offsets[:-1]]
-    return counts
+    return meant
 
 
 def _is_one_of(bucket: Bucket, table: str, column: str, values: Collection[str]) -> Bools:

@@ -26,7 +26,8 @@ __all__ = ["TeamList", "write_team_list"]
 
 _KINDS = {
     **dict.fromkeys(("p_churn", "p_return"), "percent"),
-    **dict.fromkeys(("clv", "value_at_risk", "value_after_return", "winback_gain"), "money"),
+    **dict.fromkeys(("clv", "value_at_risk", "value_after_return", "winback_gain", "help"), "money"),
+    "harm": "number",
     **dict.fromkeys(("contact_by", "churned_on", "stop_date"), "date"),
     **dict.fromkeys(("rank", "days_gone", "tenure_days", "n_affected"), "whole"),
 }
@@ -38,6 +39,8 @@ _FAMILIES = {
     "action": "action",
     "group": "group",
     "reason": "exclusion",
+    "not_told": "exclusion",
+    "barrier": "barrier",
     "loyal_by": "loyal_by",
 }
 _DECIMALS = {"percent": 4, "money": 2}
@@ -46,6 +49,7 @@ _WHO = ("rank", "customer_id", "owner")
 _ON_PAGE = {
     "winback": (*_WHO, "churned_on", "stop_date", "p_return", "value_after_return", "winback_gain", "channel"),
     "loyal_alarm": (*_WHO, "tenure_days", "past_tier", "risk_band", "p_churn", "value_at_risk", "reason_1"),
+    "compensation": (*_WHO, "harm", "help", "channel", "value_at_risk", "value_tier"),
     "affected": (*_WHO, "contact_by", "channel", "n_affected", "risk_band", "p_churn", "value_at_risk"),
 }
 """Columns of the page's first rows; nobody's name or address stands there."""
@@ -62,7 +66,7 @@ class TeamList:
     name : str
         Name and folder.
     kind : str
-        ``winback``, ``loyal_alarm`` or ``affected``: which words of the catalogue it is told in.
+        ``winback``, ``loyal_alarm``, ``affected`` or ``compensation``: which words of the catalogue it is told in.
     plan : CampaignPlan
         Language, currency, versions.
     as_of : date

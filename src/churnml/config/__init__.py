@@ -15,7 +15,15 @@ from churnml.config.campaign import Campaign
 from churnml.config.checks import Check
 from churnml.config.exports import Exports, ExportTarget
 from churnml.config.fields import Channel
-from churnml.config.lists import Affected, Lists, LoyalAlarm, Winback, affected_problems
+from churnml.config.lists import (
+    Affected,
+    Compensation,
+    Lists,
+    LoyalAlarm,
+    Winback,
+    affected_problems,
+    compensation_problems,
+)
 from churnml.config.loader import load_params, resolved, write_resolved
 from churnml.config.own_files import own_file, with_own_digests
 from churnml.config.params import Params
@@ -45,6 +53,7 @@ __all__ = [
     "Churn",
     "ChurnEvent",
     "Clv",
+    "Compensation",
     "Consent",
     "Contact",
     "Csv",
@@ -69,6 +78,7 @@ __all__ = [
     "Treatments",
     "Winback",
     "affected_problems",
+    "compensation_problems",
     "load_params",
     "own_file",
     "resolved",

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from decimal import Decimal
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
@@ -13,7 +14,16 @@ from churnml.config.tables import CalendarTable, EventsTable, Histories
 from churnml.errors import ConfigError, did_you_mean
 from churnml.timeline import parse_instant
 
-__all__ = ["Affected", "Lists", "LoyalAlarm", "Winback", "affected_problems", "list_problems"]
+__all__ = [
+    "Affected",
+    "Compensation",
+    "Lists",
+    "LoyalAlarm",
+    "Winback",
+    "affected_problems",
+    "compensation_problems",
+    "list_problems",
+]
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
 Channels = Annotated[tuple[Channel, ...], Field(min_length=1), AfterValidator(unique)]
@@ -109,6 +119,35 @@ class Affected(Block):
     channels: Channels | None = Field(default=None, description="In order of preference; null = campaign.channels.")
 
 
+Money = Annotated[Decimal, Field(ge=0, le=10**9, decimal_places=2)]
+
+
+class Compensation(Block):
+    """Help for those a fault hit hardest, within a budget."""
+
+    name: Name = Field(description="Name and folder of the list.")
+    affected: Name = Field(description="The list of lists.affected that says who is concerned.")
+    harm: Text = Field(
+        default="rows",
+        description="How hard a customer is hit: `rows` (rows concerned), `amount` (their sum), a number column of the "
+        "table (its sum), or `value` (value at risk).",
+    )
+    budget: Money = Field(description="At most this in all, in the currency of the histories, to the cent.")
+    least: Annotated[Money, Field(gt=0)] = Field(
+        description="Least amount for whoever is helped: the smaller, the more are helped; money above 0."
+    )
+    most: Money | None = Field(default=None, description="Most for one customer, money; null = no such bound.")
+    per_unit: Annotated[Decimal, Field(gt=0, le=10**9)] | None = Field(
+        default=None, description="Most for one unit of harm, money, for example 0.1 of the amount; null = no bound."
+    )
+
+    @model_validator(mode="after")
+    def _most_is_not_below_least(self) -> Compensation:
+        if self.most is not None and self.most < self.least:
+            raise ConfigError("most lies below least", rule="config.order")
+        return self
+
+
 class Lists(Block):
     """Lists beside the retention campaign; each is made where its block is given."""
 
@@ -119,6 +158,7 @@ class Lists(Block):
         default=None, description="Warning about loyal customers; null = no such list, {} = with the defaults."
     )
     affected: tuple[Affected, ...] = Field(default=(), description="Whom changes and faults concern.")
+    compensation: tuple[Compensation, ...] = Field(default=(), description="Whom to help, and with how much.")
 
     @property
     def names(self) -> dict[KeyPath, str]:
@@ -128,7 +168,8 @@ class Lists(Block):
             found["lists", "winback", "name"] = self.winback.name
         if self.loyal_alarm is not None:
             found["lists", "loyal_alarm", "name"] = self.loyal_alarm.name
-        return found | {("lists", "affected", n, "name"): block.name for n, block in enumerate(self.affected)}
+        found |= {("lists", "affected", n, "name"): block.name for n, block in enumerate(self.affected)}
+        return found | {("lists", "compensation", n, "name"): block.name for n, block in enumerate(self.compensation)}
 
 
 def list_problems(lists: Lists, histories: Histories, *, campaign: str) -> Iterator[Problem]:
@@ -140,11 +181,31 @@ def list_problems(lists: Lists, histories: Histories, *, campaign: str) -> Itera
         taken.add(name)
     for number, block in enumerate(lists.affected):
         yield from affected_problems(block, histories, place=("lists", "affected", number))
+    for number, help_block in enumerate(lists.compensation):
+        yield from compensation_problems(help_block, lists.affected, histories, place=("lists", "compensation", number))
     for number, column in enumerate(lists.winback.reason_columns if lists.winback else ()):
         table, _, name = column.partition(".")
         if name not in getattr(histories.tables.get(table), "categories", ()):
             words = "not a category of histories.tables, as <table>.<column>"
             yield Problem(("lists", "winback", "reason_columns", number), words, "config.column")
+
+
+def compensation_problems(
+    block: Compensation, rules: Sequence[Affected], histories: Histories, *, place: KeyPath
+) -> Iterator[Problem]:
+    """Yield what a block of help asks in vain of the list that says who is concerned."""
+    rule = next((rule for rule in rules if rule.name == block.affected), None)
+    if rule is None:
+        near = did_you_mean(block.affected, [rule.name for rule in rules])
+        yield Problem((*place, "affected"), "no such list under lists.affected", "config.list", near)
+        return
+    table = histories.tables.get(rule.table)
+    known = ["rows", "value"]
+    if isinstance(table, EventsTable):
+        known += [*(["amount"] if table.amount is not None else []), *table.numbers]
+    if block.harm not in known:
+        near = did_you_mean(block.harm, known) or f"There are: {', '.join(known)}."
+        yield Problem((*place, "harm"), "nothing that table can say", "config.column", near)
 
 
 def affected_problems(block: Affected, histories: Histories, *, place: KeyPath) -> Iterator[Problem]:

@@ -16,7 +16,7 @@ from churnml.histories.store import History
 from churnml.timeline import DAY_US, parse_instant, us_to_date
 from churnml.wording import words
 
-__all__ = ["concern_of", "make_affected"]
+__all__ = ["concern_of", "make_affected", "purchase_of"]
 
 
 def make_affected(
@@ -60,13 +60,7 @@ def _of_change(params: Params, history: History, rule: Affected, language: str) 
 
 
 def _of_purchase(params: Params, history: History, rule: Affected, language: str) -> Concern:
-    zone, info = params.histories.timezone, history.tables[rule.table]
-    bounds = {}
-    if rule.first_day is not None:
-        bounds["first_us"] = parse_instant(rule.first_day, timezone=zone)
-    if rule.last_day is not None:
-        bounds["until_us"] = _day_after(rule.last_day, zone)
-    asked = Purchase(rule.table, rule.where, rule.at_least, **bounds)
+    info, asked = history.tables[rule.table], purchase_of(params, rule)
 
     def one(number: int) -> tuple[pa.Array, np.ndarray[tuple[int], np.dtype[np.int64]], set[tuple[str, str]]]:
         bucket = Bucket(history, number)
@@ -77,6 +71,16 @@ def _of_purchase(params: Params, history: History, rule: Affected, language: str
     check_levels(asked, set().union(*(seen for _, _, seen in parts)), file=info.file)
     counts = np.concatenate([count for _, count, _ in parts])
     return Concern(rule.name, _purchase_words(rule, language), _joined([ids for ids, _, _ in parts]), counts)
+
+
+def purchase_of(params: Params, rule: Affected) -> Purchase:
+    """Return which rows of an events table a rule means."""
+    zone, bounds = params.histories.timezone, {}
+    if rule.first_day is not None:
+        bounds["first_us"] = parse_instant(rule.first_day, timezone=zone)
+    if rule.last_day is not None:
+        bounds["until_us"] = _day_after(rule.last_day, zone)
+    return Purchase(rule.table, rule.where, rule.at_least, **bounds)
 
 
 def _day_after(day: str, zone: str) -> int:

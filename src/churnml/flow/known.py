@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +21,7 @@ from churnml.histories.store import History
 from churnml.labels.treatments import TreatmentLog
 from churnml.timeline import NEVER
 
-__all__ = ["contact_data", "customer_attributes", "levels_of", "objector_ids", "past_contact_rows"]
+__all__ = ["category_columns", "contact_data", "customer_attributes", "levels_of", "objector_ids", "past_contact_rows"]
 
 
 def contact_data(params: Params, history: History, *, plan: CampaignPlan) -> pa.Table | None:
@@ -97,6 +98,12 @@ def customer_attributes(params: Params, campaign: Campaign, history: History) ->
         return None
     parts = [_columns(history, name, bucket, stored) for bucket in range(history.n_buckets)]
     return pa.concat_tables(parts)
+
+
+def category_columns(history: History, table: str, columns: Sequence[str]) -> pa.Table:
+    """Return ``customer_id`` and categories of the customers table, of all buckets."""
+    stored = {column: category_column(column) for column in columns}
+    return pa.concat_tables([_columns(history, table, bucket, stored) for bucket in range(history.n_buckets)])
 
 
 def _columns(history: History, table: str, bucket: int, stored: dict[str, str]) -> pa.Table:

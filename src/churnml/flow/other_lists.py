@@ -11,15 +11,16 @@ from pydantic import BaseModel
 
 from churnml.campaign.plan import CampaignPlan
 from churnml.campaign.team_list import TeamList, write_team_list
-from churnml.config import Affected, Params
+from churnml.config import Affected, Compensation, Params
 from churnml.flow.affected import make_affected
+from churnml.flow.compensation import make_compensation
 from churnml.flow.loyal_alarm import make_loyal_alarm
 from churnml.flow.unmade import Unmade
 from churnml.flow.winback import make_winback
 from churnml.histories.store import History
 from churnml.storage import digest_bytes
 
-__all__ = ["make_other_lists", "write_affected"]
+__all__ = ["make_other_lists", "write_affected", "write_compensation"]
 
 
 def make_other_lists(
@@ -63,6 +64,10 @@ def make_other_lists(
         unmade += _written(made, lists.loyal_alarm, folder / lists.loyal_alarm.name)
     for rule in lists.affected:
         write_affected(params, history, scores, contacts, rule=rule, plan=plan, folder=folder / rule.name)
+    for block in lists.compensation:
+        rule = next(rule for rule in lists.affected if rule.name == block.affected)
+        target = folder / block.name
+        write_compensation(params, history, scores, contacts, block=block, rule=rule, plan=plan, folder=target)
     return unmade
 
 
@@ -87,6 +92,25 @@ def write_affected(
     own = replace(plan, channels=rule.channels or plan.used_channels)
     found = make_affected(params, history, scores, contacts, rule=rule, plan=own)
     return write_team_list(found, folder, config_digest=_digest(rule.model_dump(mode="json")))
+
+
+def write_compensation(
+    params: Params,
+    history: History,
+    scores: pa.Table,
+    contacts: pa.Table | None,
+    *,
+    block: Compensation,
+    rule: Affected,
+    plan: CampaignPlan,
+    folder: Path,
+) -> dict[str, Any]:
+    """Write the list of help for those one rule concerns."""
+    own = replace(plan, channels=rule.channels or plan.used_channels)
+    found = make_compensation(params, history, scores, contacts, block=block, rule=rule, plan=own)
+    return write_team_list(
+        found, folder, config_digest=_digest([each.model_dump(mode="json") for each in (block, rule)])
+    )
 
 
 def _digest(block: Any) -> str:

@@ -1,0 +1,44 @@
+"""Commands for a crisis: help for those hit hardest."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from churnml.commands.common import PARAMS, leave, say
+
+__all__ = ["compensate"]
+
+
+def compensate(
+    name: Annotated[str, typer.Argument(help="A list of lists.compensation; else options say what it is.")],
+    affected: Annotated[str | None, typer.Option(help="List of lists.affected: who is concerned.")] = None,
+    budget: Annotated[str | None, typer.Option(help="At most this in all.")] = None,
+    least: Annotated[str | None, typer.Option(help="Least amount for whoever is helped.")] = None,
+    most: Annotated[str | None, typer.Option(help="Most for one customer.")] = None,
+    harm: Annotated[str | None, typer.Option(help="rows, amount, value or a number column of the table.")] = None,
+    per_unit: Annotated[str | None, typer.Option(help="Most for one unit of harm.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder; default: data/notices/<name>.")] = None,
+    params: Annotated[Path, typer.Option(help="Parameter file.")] = PARAMS,
+) -> None:
+    """Share a budget among those a fault hit hardest, to the cent, and say who gets nothing and why."""
+
+    def work() -> int:
+        from churnml.config import load_params
+        from churnml.flow.compensation_on_demand import compensation_block, compensation_on_demand
+
+        loaded, root = load_params(params), params.resolve().parent
+        given = {"affected": affected, "budget": budget, "least": least, "most": most, "harm": harm}
+        block = compensation_block(loaded, name, **given, per_unit=per_unit)
+        folder = out or root / "data" / "notices" / block.name
+        found = compensation_on_demand(loaded, root=root, block=block, out=folder)
+        money, counts = found["money"], found["counts"]
+        say(
+            f"{money['spent']} of {money['budget']} {found['currency']} for {counts['contact']:,} of "
+            f"{found['affected']:,} customers; {counts['excluded']:,} get nothing, each with the reason: {folder}"
+        )
+        return 0
+
+    leave(work)
