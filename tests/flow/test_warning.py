@@ -146,7 +146,10 @@ def test_the_excess_is_shared_out_to_the_hundredth_and_losses_are_those_of_the_r
         assert sum(round(100 * row["due"]) for row in rows) == 777
         assert sum(round(100 * row["excess"]) for row in rows) == 100 * lost - 777
         assert sum(row["share"] for row in rows) == pytest.approx(1.0, abs=1e-4)
-        assert sum(row["at_risk"] for row in rows) == losses[-1]["of"]
+        if part["by"] == "cause":
+            assert {row["at_risk"] for row in rows} == {None}
+        else:
+            assert sum(row["at_risk"] for row in rows) == losses[-1]["of"]
         assert [row["rank"] for row in rows] == list(range(1, len(rows) + 1))
     page = PageReader(warning_page({**told, "parts": found})).text
     assert "Where the excess of losses comes from" in page

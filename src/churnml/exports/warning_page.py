@@ -124,17 +124,36 @@ def _parts(found: Found, language: str) -> Iterator[Block]:
     headers = [words(f"warning.head_{name}", language) for name in names]
     for part in found["parts"]:
         family, _, detail = part["by"].partition(":")
-        rows = [_part_cells(row, found["currency"], language) for row in part["levels"][:_MOST_LEVELS]]
+        levels = [row | {"level": _level(row["level"], family, language)} for row in part["levels"]]
+        shown, others = levels[:_MOST_LEVELS], levels[_MOST_LEVELS:]
+        rows = [_part_cells(row, found["currency"], language) for row in [*shown, *_together(others, language)]]
         caption = words(f"warning.by_{family}", language, detail=detail)
         yield Table(headers, rows, figures=frozenset(range(1, len(names))), caption=caption)
 
 
 def _part_cells(row: Found, currency: str, language: str) -> list[str]:
     kinds = {"observed": "whole", "due": "number", "excess": "number", "share": "percent", "p_value": "percent"}
-    level = words("warning.level_unknown", language) if row["level"] is None else row["level"]
     value = "" if row["value"] is None else figure(row["value"], "money", language, currency=currency)
     texts = [figure(row[key], kind, language) for key, kind in kinds.items()]
-    return [level, *texts, figure(row["at_risk"], "whole", language), value, figure(row["rank"], "whole", language)]
+    at_risk = "" if row["at_risk"] is None else figure(row["at_risk"], "whole", language)
+    return [row["level"], *texts, at_risk, value, figure(row["rank"], "whole", language)]
+
+
+def _level(level: str | None, family: str, language: str) -> str:
+    if level is None:
+        return words("warning.level_unknown", language)
+    return words(f"causes.cause_{level}", language) if family == "cause" else level
+
+
+def _together(rows: Sequence[Found], language: str) -> list[Found]:
+    """Return the rows that are not shown as one, so that the columns still add up; nothing where there are none."""
+    if not rows:
+        return []
+    sums = {
+        name: None if any(row[name] is None for row in rows) else sum(row[name] for row in rows)
+        for name in ("observed", "due", "excess", "share", "at_risk", "value")
+    }
+    return [{"level": words("warning.level_others", language, n=len(rows)), "p_value": None, "rank": None, **sums}]
 
 
 def _charts(figures: Sequence[Found], language: str) -> Iterator[Chart]:

@@ -1,4 +1,4 @@
-"""Where an excess of losses comes from: by segment, product line, channel, and open company change."""
+"""Where an excess of losses comes from: by segment, product line, channel, stated cause, and open company change."""
 
 from __future__ import annotations
 
@@ -12,15 +12,17 @@ from churnml.config import Params
 from churnml.engines.local import map_buckets
 from churnml.features.scope import touched
 from churnml.features.standing import year_value
+from churnml.flow.cause_sources import cause_columns, taxonomy_of
 from churnml.flow.changes import changes_of, register_of
 from churnml.flow.relationship_roles import relationship_roles
 from churnml.flow.roles import churn_definition, churn_window, value_definition
 from churnml.flow.warning_series import weekly_at_risk
 from churnml.histories.bucket import Bucket
 from churnml.histories.store import History
+from churnml.relationship.causes.stated import has_texts, stated_texts
 from churnml.relationship.impact.study import Change
 from churnml.relationship.roles import Roles
-from churnml.relationship.warning.attribution import attributed
+from churnml.relationship.warning.attribution import attributed, attributed_by_mix
 from churnml.relationship.warning.weeks import Weeks
 from churnml.snapshots.lost import endings, silences
 from churnml.timeline import DAY_US, NEVER, us_to_iso
@@ -29,10 +31,11 @@ __all__ = ["excess_by_part"]
 
 Int64s = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
+Bools = npt.NDArray[np.bool_]
 Level = tuple[str, str | None]
 _YEAR_US = 365 * DAY_US
 """A change without an end is open for a year."""
-_FAMILIES = ("segment", "line", "channel", "change")
+_FAMILIES = ("segment", "line", "channel", "cause", "change")
 _COLUMNS = ("observed", "exposure", "past_observed", "past_exposure", "at_risk", "value")
 
 
@@ -59,7 +62,8 @@ def excess_by_part(
         ``by``, and ``levels``: ``level`` (None = not known), ``observed``, ``due``, ``excess``, ``share``, ``p_value``,
         ``at_risk`` (customers now), ``value`` (what they brought in a year, None where value is not known),
         ``priority`` (likelihood that it is no chance, times the excess rate a week, times that value, or customers) and
-        ``rank``, 1 first.
+        ``rank``, 1 first. Causes are parts of the losses, not of the customers: their priority is the likelihood times
+        the excess, and ``at_risk`` and ``value`` are None.
     """
     roles = relationship_roles(params, history, at=history.as_of)
     has_value = value_definition(params) is not None
@@ -87,10 +91,15 @@ def _order(level: Level) -> tuple[int, str, bool, str]:
 def _levels(sums: dict[Level, Floats], expected: float, *, has_value: bool) -> list[dict[str, Any]]:
     names = sorted(sums, key=_order)
     observed, exposure, past, past_exposure, at_risk, value = np.stack([sums[name] for name in names], axis=1)
-    found = attributed(observed, exposure, past, past_exposure, expected=expected)
-    stake = value if has_value else at_risk
-    weekly = np.maximum(found.excess, 0) / 100 / np.maximum(exposure, 1)
-    priority = np.round((1 - found.p_value) * weekly * stake, 4)
+    is_cause = names[0][0] == "cause"
+    if is_cause:
+        found = attributed_by_mix(observed, past, expected=expected)
+        priority = np.round((1 - found.p_value) * np.maximum(found.excess, 0) / 100, 4)
+    else:
+        found = attributed(observed, exposure, past, past_exposure, expected=expected)
+        stake = value if has_value else at_risk
+        weekly = np.maximum(found.excess, 0) / 100 / np.maximum(exposure, 1)
+        priority = np.round((1 - found.p_value) * weekly * stake, 4)
     rank = np.empty(len(names), dtype=np.int64)
     rank[np.argsort(-priority, kind="stable")] = np.arange(1, len(names) + 1)
     rows = [
@@ -101,8 +110,8 @@ def _levels(sums: dict[Level, Floats], expected: float, *, has_value: bool) -> l
             "excess": int(found.excess[k]) / 100,
             "share": round(float(found.shares[k]), 6),
             "p_value": round(float(found.p_value[k]), 8),
-            "at_risk": int(at_risk[k]),
-            "value": round(float(value[k]), 2) if has_value else None,
+            "at_risk": None if is_cause else int(at_risk[k]),
+            "value": round(float(value[k]), 2) if has_value and not is_cause else None,
             "priority": float(priority[k]),
             "rank": int(rank[k]),
         }
@@ -117,7 +126,8 @@ def _sums(
     """Return the columns summed by level, of one bucket."""
     n = len(bucket.customers)
     lost = silences if params.churn.definition == "inactivity" else endings
-    who, at, *_ = lost(bucket, history, churn_definition(params), churn_window(params), after=int(weeks.starts[0]))
+    definition, window = churn_definition(params), churn_window(params)
+    who, at, last, _ = lost(bucket, history, definition, window, after=int(weeks.starts[0]))
     place = weeks.places(at)
     is_now, is_past = place >= since, (place >= 0) & (place < since - guard)
     there = weekly_at_risk(params, history, bucket, weeks)
@@ -135,6 +145,22 @@ def _sums(
     for way, codes, names in _ways(params, history, roles, bucket, since=int(weeks.starts[since])):
         for code in np.unique(codes).tolist():
             found[way, names[code] if code >= 0 else None] = matrix[codes == code].sum(axis=0)
+    return found | _by_cause(params, history, bucket, (who, last, at), is_now, is_past)
+
+
+def _by_cause(
+    params: Params, history: History, bucket: Bucket, lost: tuple[Int64s, Int64s, Int64s], is_now: Bools, is_past: Bools
+) -> dict[Level, Floats]:
+    """Return losses by what was stated as their cause; nothing where the tables have no place for it."""
+    columns = cause_columns(params, history)
+    if not any(has_texts(history, column) for column in columns):
+        return {}
+    told = is_now | is_past
+    taxonomy, said = taxonomy_of(params), stated_texts(bucket, history, columns, *(part[told] for part in lost))
+    found: dict[Level, Floats] = {}
+    for (text, _), now in zip(said, is_now[told].tolist(), strict=True):
+        sums = found.setdefault(("cause", taxonomy.of_text(text)), np.zeros(len(_COLUMNS)))
+        sums[_COLUMNS.index("observed" if now else "past_observed")] += 1
     return found
 
 

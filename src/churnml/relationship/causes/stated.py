@@ -14,7 +14,7 @@ from churnml.histories.conform import category_column
 from churnml.histories.store import History
 from churnml.timeline import DAY_US, NEVER
 
-__all__ = ["SOURCES", "Source", "StatedColumn", "stated_texts"]
+__all__ = ["SOURCES", "Source", "StatedColumn", "has_texts", "stated_texts"]
 
 Int64s = npt.NDArray[np.int64]
 Source = Literal["survey", "crm", "end_reason", "model"]
@@ -68,13 +68,22 @@ def stated_texts(
     return found
 
 
+def has_texts(history: History, column: StatedColumn) -> bool:
+    """Return whether the histories have such a column."""
+    return _stored(column) in history.tables[column.table].columns
+
+
+def _stored(column: StatedColumn) -> str:
+    return category_column(column.column) if column.column else "end_reason"
+
+
 def _newest(
     bucket: Bucket, history: History, column: StatedColumn, customer: Int64s, last: Int64s, since: Int64s
 ) -> list[str | None]:
     kind = history.tables[column.table].kind
-    stored = category_column(column.column) if column.column else "end_reason"
-    if stored not in history.tables[column.table].columns:
+    if not has_texts(history, column):
         return [None] * len(customer)
+    stored = _stored(column)
     codes, vocabulary = bucket.text_codes(column.table, stored)
     offsets = bucket.offsets(column.table)
     holds = (bucket.known_until(column.table) == NEVER) & (codes >= 0)

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
-__all__ = ["Parted", "attributed", "shrunk_ratios"]
+__all__ = ["Parted", "attributed", "attributed_by_mix", "shrunk_ratios"]
 
 Floats = npt.NDArray[np.float64]
 Int64s = npt.NDArray[np.int64]
@@ -84,7 +84,33 @@ def attributed(
     weight = exposure * shrunk_ratios(past_counts, past_exposure * rate)
     if not weight.sum() > 0:
         weight = counts + 1.0
-    due = _in_hundredths(expected * weight / weight.sum(), round(expected * _UNITS))
+    return _parted(counts, expected * weight / weight.sum(), expected)
+
+
+def attributed_by_mix(counts: Floats, past_counts: Floats, *, expected: float) -> Parted:
+    """Return which kinds of losses an excess comes from: causes, say, which losses have and customers do not.
+
+    What was due in all is shared out as the losses before were, each kind with half a loss more, so that one that was
+    never seen is not impossible (Jeffreys' prior).
+
+    Parameters
+    ----------
+    counts, past_counts : ndarray of float64, shape (n_kinds,)
+        In the weeks of the alarm, and before them; at least one kind.
+    expected : float
+        Due of all kinds together.
+
+    Examples
+    --------
+    >>> attributed_by_mix(np.array([9.0, 1.0]), np.array([9.5, 29.5]), expected=4.0).excess.tolist()
+    [800, -200]
+    """
+    mix = past_counts + 0.5
+    return _parted(counts, expected * mix / mix.sum(), expected)
+
+
+def _parted(counts: Floats, values: Floats, expected: float) -> Parted:
+    due = _in_hundredths(values, round(expected * _UNITS))
     excess = np.round(counts * _UNITS).astype(np.int64) - due
     return Parted(due, excess, stats.poisson.sf(counts - 1, np.maximum(due, 1) / _UNITS))
 
