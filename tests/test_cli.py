@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from dataclasses import replace
+from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -17,7 +18,8 @@ from crm_rows import crm_rows, export
 from small_company import PROJECT, small_params, write_params
 
 from churnml import __version__, cli, tracking
-from churnml.commands import running
+from churnml.commands import common, running
+from churnml.config import Params
 from churnml.errors import ConfigError, DataError, EnvironmentFault
 from churnml.stage import ERROR_FILE
 from churnml.workspace import make_workspace, require_folder
@@ -120,6 +122,19 @@ def test_run_says_what_is_wrong_with_the_parameters(tmp_path: Path, capsys: pyte
     write_params(tmp_path, {"churn": {"horizon_day": 3}})
     assert churnml("run", folder=tmp_path) == 2
     assert "Did you mean horizon_days?" in capsys.readouterr().err
+
+
+def test_today_is_the_companys_day(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Clock(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> datetime:
+            return datetime(2024, 6, 30, 20, tzinfo=UTC).astimezone(tz)
+
+    monkeypatch.setattr(common, "datetime", Clock)
+    params = Params.model_validate(small_params({"histories": {"timezone": "Asia/Shanghai"}}))
+    assert common.at_day(params, "today").histories.as_of == "2024-07-01"
+    assert common.at_day(params, "2024-05-01").histories.as_of == "2024-05-01"
+    assert common.at_day(params, None) is params
 
 
 def test_run_of_an_unknown_stage_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -315,11 +330,11 @@ def test_promote_refuses_who_failed_the_gate_and_names_the_limit(tmp_path: Path)
     assert churnml("promote", "churn", "--version", "1", folder=tmp_path) == 0
 
 
-def with_plain_date(folder: Path) -> None:
+def with_plain_date(folder: Path, *changes: dict[str, object]) -> None:
     for part in ("pipelines", "src"):
         shutil.copytree(PROJECT / part, folder / part, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copyfile(PROJECT / "dvc.yaml", folder / "dvc.yaml")
-    text = yaml.safe_dump(small_params(), sort_keys=False)
+    text = yaml.safe_dump(small_params(*changes), sort_keys=False)
     (folder / "params.yaml").write_text(text.replace("'2024-06-30'", "2024-06-30"))
 
 
@@ -345,6 +360,28 @@ def test_a_second_run_does_nothing(tmp_path: Path, capfd: pytest.CaptureFixture[
     assert (tmp_path / "data" / "scored" / "scores.parquet").stat().st_mtime_ns == scores
     # params.yaml is looked at each time, since files of own features may lie anywhere.
     assert re.findall(r"Running stage '(\w+)'", capfd.readouterr().out) in ([], ["configure"])
+
+
+@pytest.mark.slow
+def test_a_list_renews_itself_by_the_day(golden: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    with_plain_date(tmp_path, {"treatments": {"ignore": True}, "clv": None})
+    shutil.copytree(golden / "data" / "simulated", tmp_path / "data" / "raw")
+    params = tmp_path / "params.yaml"
+    params.write_text("# by us\n" + params.read_text("utf-8").replace("data/simulated", "data/raw"), "utf-8")
+    for day in ("2024-06-20", "2024-06-27"):
+        assert churnml("run", "campaign", "--as-of", day, folder=tmp_path) == 0
+        lock = yaml.safe_load((tmp_path / "dvc.lock").read_text("utf-8"))["stages"]
+        assert lock["campaign"]["params"]["data/resolved/params.json"]["histories.as_of"] == day
+        manifests = [json.loads(one.read_text("utf-8")) for one in tmp_path.glob("data/lists/*/manifest.json")]
+        assert {manifest["as_of"][:10] for manifest in manifests} == {day}
+    before = params.read_bytes()
+    assert before.startswith(b"# by us\n")
+    assert b"as_of: 2024-06-27" in before
+    # After the data: refused, and the file says what the lists are of.
+    assert churnml("run", "campaign", "--as-of", "2026-01-01", folder=tmp_path) == 4
+    assert params.read_bytes() == before
+    assert churnml("run", "campaign", "--as-of", "soon", folder=tmp_path) == 2
+    assert "soon" not in capfd.readouterr().err
 
 
 @pytest.mark.slow

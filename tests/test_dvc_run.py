@@ -279,3 +279,44 @@ def test_fl_19_nothing_is_pushed_while_an_object_is_damaged(tmp_path: Path) -> N
     assert push_objects(tmp_path, []) == 0
     assert len([path for path in remote.rglob("*") if path.is_file()]) == 3
     assert push_objects(tmp_path, ["--remote", "none"]) == 7
+
+
+class Told:
+    """A change that says what was done with it."""
+
+    def __init__(self) -> None:
+        self.said: list[str] = []
+
+    def make(self) -> None:
+        self.said.append("made")
+
+    def undo(self) -> None:
+        self.said.append("undone")
+
+
+@pytest.mark.parametrize(("code", "said"), [(0, ["made"]), (3, ["made", "undone"]), (130, ["made", "undone"])])
+def test_a_change_stays_only_where_the_run_is_done(
+    code: int, said: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dvc_run, "_dvc", lambda words, *_, **__: code if "repro" in words else 0)
+    change = Told()
+    bring_up_to_date(tmp_path, ["make"], error_file=ERROR_FILE, change=change)
+    assert change.said == said
+
+
+def test_a_change_is_undone_by_an_interrupt_and_never_made_beside_another_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(words: list[str], *_: object, **__: object) -> int:
+        if "repro" in words:
+            raise KeyboardInterrupt
+        return 0
+
+    monkeypatch.setattr(dvc_run, "_dvc", interrupted)
+    change = Told()
+    with pytest.raises(KeyboardInterrupt):
+        bring_up_to_date(tmp_path, ["make"], error_file=ERROR_FILE, change=change)
+    assert change.said == ["made", "undone"]
+    with run_lock(tmp_path), pytest.raises(EnvironmentFault, match="at work"):
+        bring_up_to_date(tmp_path, ["make"], error_file=ERROR_FILE, change=(other := Told()))
+    assert other.said == []

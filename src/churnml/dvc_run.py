@@ -6,7 +6,9 @@ import os
 import subprocess
 import sys
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
+from typing import Protocol
 
 from churnml.doctor.locks import PLACES, at_work, release_stale
 from churnml.doctor.objects import look_at_cache, look_at_outputs, refuse_damaged
@@ -15,7 +17,7 @@ from churnml.processes import descendants, end_all, run_lock
 from churnml.storage import as_fault, read_json
 from churnml.temporary import sweep_below
 
-__all__ = ["bring_up_to_date", "clean_up", "push_objects"]
+__all__ = ["Change", "bring_up_to_date", "clean_up", "push_objects"]
 
 _QUIET = {
     "DVC_NO_ANALYTICS": "true",
@@ -30,7 +32,17 @@ _KILLED = 137
 _OWN_CODES = {*range(8), 130, 143}
 
 
-def bring_up_to_date(root: Path, targets: Sequence[str], *, error_file: Path) -> int:
+class Change(Protocol):
+    """Something else in the project's files from this run on."""
+
+    def make(self) -> None:
+        """Write it, nobody else being at work."""
+
+    def undo(self) -> None:
+        """Put back what there was."""
+
+
+def bring_up_to_date(root: Path, targets: Sequence[str], *, error_file: Path, change: Change | None = None) -> int:
     """Let DVC run what is out of date, alone in the project.
 
     Parameters
@@ -41,6 +53,8 @@ def bring_up_to_date(root: Path, targets: Sequence[str], *, error_file: Path) ->
         Stages.
     error_file : Path
         Where a failing stage leaves its facts, relative to ``root``.
+    change : Change, optional
+        Made before the first stage, and undone where not all are done.
 
     Returns
     -------
@@ -62,7 +76,13 @@ def bring_up_to_date(root: Path, targets: Sequence[str], *, error_file: Path) ->
         refuse_damaged(root)
         with as_fault(root / error_file):
             (root / error_file).unlink(missing_ok=True)
-        code = _dvc(["repro", *targets], root, held=held)
+        with ExitStack() as undoing:
+            if change is not None:
+                undoing.callback(change.undo)
+                change.make()
+            code = _dvc(["repro", *targets], root, held=held)
+            if not code:
+                undoing.pop_all()
     if code and (root / error_file).exists():
         return int(read_json(root / error_file)["exit_code"])
     return _code_of(code)

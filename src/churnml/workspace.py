@@ -8,7 +8,7 @@ from pathlib import Path
 
 import yaml
 
-from churnml.dvc_run import bring_up_to_date
+from churnml.dvc_run import Change, bring_up_to_date
 from churnml.errors import ConfigError, DataError, did_you_mean
 from churnml.private_folders import make_private
 from churnml.storage import as_fault
@@ -66,7 +66,9 @@ def require_folder(root: Path, folder: str) -> None:
         )
 
 
-def run_pipeline(root: Path, *, targets: Sequence[str] = TARGETS, error_file: Path) -> int:
+def run_pipeline(
+    root: Path, *, targets: Sequence[str] = TARGETS, error_file: Path, change: Change | None = None
+) -> int:
     """Bring the outputs of a project up to date.
 
     Parameters
@@ -77,6 +79,8 @@ def run_pipeline(root: Path, *, targets: Sequence[str] = TARGETS, error_file: Pa
         Stages.
     error_file : Path
         Where a failing stage leaves its facts, relative to ``root``.
+    change : Change, optional
+        See :func:`churnml.dvc_run.bring_up_to_date`.
 
     Returns
     -------
@@ -95,7 +99,7 @@ def run_pipeline(root: Path, *, targets: Sequence[str] = TARGETS, error_file: Pa
     if not (root / "dvc.yaml").exists():
         raise ConfigError("no pipeline in this folder", rule="config.no_pipeline", file="dvc.yaml")
     _check_targets(root, targets)
-    return bring_up_to_date(root, targets, error_file=error_file)
+    return bring_up_to_date(root, targets, error_file=error_file, change=change)
 
 
 def _check_targets(root: Path, targets: Sequence[str]) -> None:

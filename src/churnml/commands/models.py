@@ -7,13 +7,13 @@ from typing import Annotated
 
 import typer
 
-from churnml.commands.common import CHAMPION, PARAMS, leave, say
+from churnml.commands.common import AS_OF, CHAMPION, PARAMS, at_day, leave, say
 
 __all__ = ["audit", "card", "compare", "promote", "score", "sync"]
 
 
 def score(
-    as_of: Annotated[str | None, typer.Option(help="ISO date or time; default: histories.as_of.")] = None,
+    as_of: Annotated[str | None, typer.Option(help=AS_OF)] = None,
     model: Annotated[str, typer.Option(help="Registry reference, or a folder such as models/churn.")] = CHAMPION,
     out: Annotated[Path, typer.Option(help="Parquet file to write.")] = Path("data/scored/fresh.parquet"),
     features: Annotated[
@@ -33,9 +33,7 @@ def score(
         from churnml.config import load_params
         from churnml.flow.fresh import score_as_of
 
-        loaded = load_params(params)
-        if as_of is not None:
-            loaded = loaded.at(as_of)
+        loaded = at_day(load_params(params), as_of)
         manifest = score_as_of(loaded, root=params.resolve().parent, reference=model, out=out)
         say(f"{manifest['rows']:,} customers, {manifest['at_risk']:,} at risk, by {manifest['model_version']}: {out}")
         return 0

@@ -7,13 +7,13 @@ from typing import Annotated
 
 import typer
 
-from churnml.commands.common import CHAMPION, PARAMS, leave, say
+from churnml.commands.common import AS_OF, CHAMPION, PARAMS, at_day, leave, say
 
 __all__ = ["monitor"]
 
 
 def monitor(
-    as_of: Annotated[str | None, typer.Option(help="ISO date or time; default: histories.as_of.")] = None,
+    as_of: Annotated[str | None, typer.Option(help=AS_OF)] = None,
     model: Annotated[str, typer.Option(help="Registry reference, or a folder such as models/churn.")] = CHAMPION,
     params: Annotated[Path, typer.Option(help="Parameter file.")] = PARAMS,
 ) -> None:
@@ -24,9 +24,7 @@ def monitor(
         from churnml.flow.monitor import exit_code_of, verdict_lines, write_report
         from churnml.flow.monitor_fresh import monitor_as_of
 
-        loaded, root = load_params(params), params.resolve().parent
-        if as_of is not None:
-            loaded = loaded.at(as_of)
+        loaded, root = at_day(load_params(params), as_of), params.resolve().parent
         report = monitor_as_of(loaded, root=root, reference=model)
         pages = root / "reports"
         write_report(report, pages / "monitor.json", pages / "monitor.html", language=loaded.campaign.language)

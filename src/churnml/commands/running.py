@@ -9,25 +9,29 @@ from typing import Annotated
 import typer
 
 from churnml import __version__
-from churnml.commands.common import leave, say
+from churnml.commands.common import PARAMS, at_day, leave, say
 from churnml.stage import ERROR_FILE
 
 __all__ = ["doctor", "example", "run", "simulate", "version"]
 
 
-def _run(root: Path, stages: Sequence[str]) -> int:
+def _run(root: Path, stages: Sequence[str], *, as_of: str | None = None) -> int:
     """Check the parameters, which DVC reads before any stage could say what is wrong with them, and run."""
     from churnml.config import load_params
+    from churnml.flow.another_day import AnotherDay
     from churnml.flow.list_files import keep_records
     from churnml.flow.raw import folder_of
     from churnml.flow.spooled import deliver_older, waiting
     from churnml.workspace import TARGETS, require_folder, run_pipeline
 
-    before = waiting(root)
+    before, change = waiting(root), None
+    if as_of is not None:
+        day = at_day(load_params(root / PARAMS), as_of).histories.as_of
+        change = AnotherDay(root / PARAMS, day)
     if (root / "dvc.yaml").exists():
         keep_records(root)
         require_folder(root, folder_of(load_params(root / "params.yaml")))
-    code = run_pipeline(root, targets=stages or TARGETS, error_file=ERROR_FILE)
+    code = run_pipeline(root, targets=stages or TARGETS, error_file=ERROR_FILE, change=change)
     if code == 0 and before and waiting(root) == before:
         # The stage that records trainings had nothing to do.
         deliver_older(root)
@@ -43,9 +47,12 @@ def version() -> None:
 
 def run(
     stages: Annotated[list[str] | None, typer.Argument(help="Stages; by default all that lead to lists.")] = None,
+    as_of: Annotated[
+        str | None, typer.Option(help="ISO date or time, or today: histories.as_of from now on, if the run is done.")
+    ] = None,
 ) -> None:
     """Bring reports, scores and lists up to date: only what has changed is done again."""
-    leave(lambda: _run(Path.cwd(), stages or ()))
+    leave(lambda: _run(Path.cwd(), stages or (), as_of=as_of))
 
 
 def example(

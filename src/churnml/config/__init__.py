@@ -24,7 +24,7 @@ from churnml.config.lists import (
     affected_problems,
     compensation_problems,
 )
-from churnml.config.loader import load_params, resolved, write_resolved
+from churnml.config.loader import load_params, parse_params, resolved, write_resolved
 from churnml.config.own_files import own_file, with_own_digests
 from churnml.config.params import Params
 from churnml.config.registry import Tracking
@@ -81,6 +81,7 @@ __all__ = [
     "compensation_problems",
     "load_params",
     "own_file",
+    "parse_params",
     "resolved",
     "with_own_digests",
     "write_resolved",

@@ -95,7 +95,7 @@ def known_zone(name: str) -> str:
     return name
 
 
-def _iso_date(text: str) -> str:
+def iso_date(text: str) -> str:
     """Refuse what is no ISO date or time between 1900 and 2199."""
     # Years near the ends of the calendar would overflow when they are moved between zones.
     if text[:4].isdigit() and not "1900" <= text[:4] < "2200":
@@ -109,7 +109,7 @@ Texts = Annotated[tuple[Text, ...], AfterValidator(unique)]
 Column = Text
 Columns = Texts
 PlainPath = Annotated[Text, AfterValidator(plain_path)]
-IsoDate = Annotated[Text, AfterValidator(_iso_date)]
+IsoDate = Annotated[Text, AfterValidator(iso_date)]
 TableName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,40}$")]
 Days = Annotated[int, Field(ge=1, le=3650)]
 DaysFromZero = Annotated[int, Field(ge=0, le=3650)]

@@ -18,7 +18,7 @@ from churnml.config.strict_yaml import parse_yaml
 from churnml.errors import ConfigError, did_you_mean
 from churnml.storage import write_bytes
 
-__all__ = ["load_params", "resolved", "write_resolved"]
+__all__ = ["load_params", "parse_params", "resolved", "write_resolved"]
 
 _SURE = 0.8
 """How like a key of another block a word must be before that block is mentioned."""
@@ -61,12 +61,17 @@ def load_params(path: Path) -> Params:
     EnvironmentFault
         If the file exists and cannot be read.
     """
-    parsed = parse_yaml(read_small(path, name=path.name), file=path.name)
+    return parse_params(read_small(path, name=path.name), file=path.name)
+
+
+def parse_params(data: bytes, *, file: str) -> Params:
+    """Validate the bytes of a parameter file; see :func:`load_params`."""
+    parsed = parse_yaml(data, file=file)
     try:
         return Params.model_validate(parsed.value)
     except ValidationError as error:
         problems = list(_problems(error))
-    raise as_config_error(problems, file=path.name, lines=parsed.lines)
+    raise as_config_error(problems, file=file, lines=parsed.lines)
 
 
 def resolved(params: Params) -> dict[str, Any]:

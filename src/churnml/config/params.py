@@ -27,7 +27,7 @@ from churnml.config.causes import Causes, cause_problems
 from churnml.config.checks import Checks
 from churnml.config.crises import Crises, Guard, crisis_problems
 from churnml.config.exports import Exports, export_problems
-from churnml.config.fields import Block, plain_path
+from churnml.config.fields import Block, iso_date, plain_path
 from churnml.config.impact import Impact, impact_problems
 from churnml.config.lists import Lists, list_problems
 from churnml.config.monitoring import Monitoring
@@ -40,7 +40,6 @@ from churnml.config.tables import FETCHED, CustomersTable, EventsTable, Historie
 from churnml.config.warning import EarlyWarning
 from churnml.errors import ConfigError, did_you_mean
 from churnml.histories.contract import FILE_ENDINGS, is_table_file
-from churnml.timeline import parse_instant
 
 __all__ = ["Params"]
 
@@ -101,7 +100,7 @@ class Params(Block):
         ConfigError
             If the text is no ISO date or time.
         """
-        parse_instant(as_of, timezone=self.histories.timezone)
+        iso_date(as_of)
         return self.model_copy(update={"histories": self.histories.model_copy(update={"as_of": as_of})})
 
     @model_validator(mode="after")
