@@ -126,6 +126,7 @@ def score_as_of(params: Params, *, root: Path, reference: str, out: Path) -> dic
             require_approved(root, models.digests)
         history = read_histories(params, root=root, target=folder / "prepared")
         checks = ScoreChecks(params, history, models.churn)
+        regime = regime_of(params, history, verdict=root / VERDICT)
         features = features_to_score(params, history, models, folder, root=root)
         scored = score(
             params,
@@ -152,7 +153,7 @@ def score_as_of(params: Params, *, root: Path, reference: str, out: Path) -> dic
         "data_sha256": history.digests,
         "code": code_identity(),
         "checks": checks.finish(),
-        "regime": regime_of(params, history, verdict=root / VERDICT).facts(),
+        "regime": regime.facts(),
     }
     keep_scores(params, out, root=root, model_version=models.version)
     write_json(facts, manifest)
