@@ -41,6 +41,7 @@ for command in (
     reports.warn,
     lists.affected,
     crisis.compensate,
+    crisis.clock,
     lists.alarm,
     lists.export,
     lists.receipt,

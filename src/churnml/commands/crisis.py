@@ -1,4 +1,4 @@
-"""Commands for a crisis: help for those hit hardest."""
+"""Commands for a crisis: help for those hit hardest, and how fast customers are answered and reached."""
 
 from __future__ import annotations
 
@@ -9,7 +9,34 @@ import typer
 
 from churnml.commands.common import PARAMS, leave, say
 
-__all__ = ["compensate"]
+__all__ = ["clock", "compensate"]
+
+
+def clock(
+    first: Annotated[str | None, typer.Option("--from", help="ISO date or time at which the event began.")] = None,
+    until: Annotated[
+        str | None, typer.Option(help="ISO date or time at which it ended; default: now it lasts.")
+    ] = None,
+    crisis: Annotated[str | None, typer.Option(help="A crisis of the register, instead of days.")] = None,
+    affected: Annotated[str | None, typer.Option(help="List of lists.affected: whom the event concerns.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder of clock.json and clock.html; default: reports.")] = None,
+    params: Annotated[Path, typer.Option(help="Parameter file.")] = PARAMS,
+) -> None:
+    """Say how fast questions are answered in an event, and how fast those lost are listed and contacted."""
+
+    def work() -> int:
+        from churnml.config import load_params
+        from churnml.exports.clock_page import clock_lines
+        from churnml.flow.clock_on_demand import clock_on_demand
+
+        loaded, root = load_params(params), params.resolve().parent
+        event = {"first": first, "until": until, "crisis": crisis}
+        found = clock_on_demand(loaded, root=root, out=out or root / "reports", affected=affected, **event)
+        for line in clock_lines(found, language=loaded.campaign.language):
+            say(line)
+        return 0
+
+    leave(work)
 
 
 def compensate(

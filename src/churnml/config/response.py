@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from pydantic import Field
 
-from churnml.config.fields import Block, PlainPath
+from churnml.config.fields import Block, Days, PlainPath
 
 __all__ = ["Response"]
 
@@ -17,3 +19,11 @@ class Response(Block):
         description="CSV or YAML file, relative to the project: the actions agreed for each alert; null = none.",
     )
     playbook_digest: str | None = Field(default=None, description="Filled in by the pipeline.")
+    answer_within_hours: Annotated[float, Field(gt=0, le=8760)] | None = Field(
+        default=None, description="Promised time to a first answer, hours; null = relationship.sla_hours."
+    )
+    list_within_days: Days = Field(default=7, description="By then who was lost is to be on a list, days.")
+    contact_within_days: Days = Field(default=14, description="By then who was lost is to be contacted, days.")
+    window_days: Days = Field(
+        default=30, description="churnml clock, where neither crisis nor alarm says when it began: the last days."
+    )
