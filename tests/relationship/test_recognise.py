@@ -6,6 +6,7 @@ from churnml.histories.store import TableInfo
 from churnml.relationship.recognise import (
     likely_lines,
     likely_membership,
+    likely_owners,
     likely_referral,
     likely_surveys,
     likely_tickets,
@@ -62,3 +63,13 @@ def test_referral_needs_a_level_that_says_so() -> None:
     assert role is not None
     assert role.values == ("referral",)
     assert likely_referral(people, lambda *_: ["search"]) is None
+
+
+def test_owners_stand_in_spells_or_in_events_that_are_assignments() -> None:
+    plans, moves = info("plans", "spells", categories=("plan", "客户经理")), info("moves", categories=("owner",))
+    portfolio = info("portfolio", "spells", categories=("account_manager",))
+    assert likely_owners(tables(plans, moves)) == ("plans", "客户经理")
+    assert likely_owners(tables(plans, portfolio)) == ("portfolio", "account_manager")
+    assert likely_owners(tables(info("assigned", categories=("owner",)), moves)) == ("assigned", "owner")
+    assert likely_owners(tables(moves, info("tickets", "spells", categories=("owner",)))) is None
+    assert likely_owners(tables(portfolio), leave_out=["portfolio"]) is None

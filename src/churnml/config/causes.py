@@ -9,10 +9,10 @@ from pydantic import Field
 
 from churnml.config.fields import Block, Column, TableName, Text
 from churnml.config.problems import Problem
-from churnml.config.tables import CalendarTable, Histories
+from churnml.config.tables import CalendarTable, EventsTable, Histories, SpellsTable
 from churnml.errors import did_you_mean
 
-__all__ = ["CauseColumn", "Causes", "LossTarget", "cause_problems"]
+__all__ = ["CauseColumn", "Causes", "LossTarget", "Owners", "cause_problems"]
 
 CauseCode = Literal[
     "dissatisfaction",
@@ -58,6 +58,13 @@ class LossTarget(Block):
     )
 
 
+class Owners(Block):
+    """The history of who looked after each customer."""
+
+    table: TableName = Field(description="Table of spells, or of events that each begin an owner's time.")
+    column: Column = Field(description="Its category with the owner.")
+
+
 class Causes(Block):
     """Why customers were lost."""
 
@@ -86,6 +93,15 @@ class Causes(Block):
     word_of_mouth: float = Field(
         default=0.0, ge=0, description="Share of the lost margin that is lost again with others who hear of it."
     )
+    owners: Owners | None = Field(
+        default=None, description="Who looked after each customer from when on; null = recognised by names."
+    )
+    handover_days: int = Field(
+        default=180,
+        ge=30,
+        le=730,
+        description="Days after a change of owner in which a customer counts as at risk by it, 30 to 730.",
+    )
     target: LossTarget | None = Field(default=None, description="What may be lost; null = no target.")
     learn_from_uncontrollable: bool = Field(
         default=True,
@@ -95,6 +111,7 @@ class Causes(Block):
 
 def cause_problems(causes: Causes, histories: Histories) -> Iterator[Problem]:
     """Yield columns that are not there, and a target of nothing."""
+    yield from _owner_problems(causes.owners, histories)
     for place, entry in enumerate(causes.columns):
         table = histories.tables.get(entry.table)
         key = ("causes", "columns", place)
@@ -108,3 +125,15 @@ def cause_problems(causes: Causes, histories: Histories) -> Iterator[Problem]:
                 "config.column",
                 did_you_mean(entry.column, table.categories) or "Add the column to the categories of that table.",
             )
+
+
+def _owner_problems(owners: Owners | None, histories: Histories) -> Iterator[Problem]:
+    if owners is None:
+        return
+    table, key = histories.tables.get(owners.table), ("causes", "owners")
+    if not isinstance(table, SpellsTable | EventsTable):
+        near = did_you_mean(owners.table, list(histories.tables)) or "Name a table of spells or events."
+        yield Problem((*key, "table"), "no such table under histories.tables", "config.table", near)
+    elif owners.column not in table.categories:
+        near = did_you_mean(owners.column, table.categories) or "Add it to the categories of that table."
+        yield Problem((*key, "column"), "not among the categories of that table", "config.column", near)

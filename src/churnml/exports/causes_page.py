@@ -30,7 +30,14 @@ def causes_page(found: Found, *, language: str = "en") -> bytes:
 
 def _view(found: Found, language: str) -> View:
     lead = words("causes.lead", language, day=iso_to_date(found["as_of"]), days=found["within_days"])
-    made = (("glance", _glance), ("by_cause", _by_cause), ("by_source", _by_source), ("cost", _cost), ("goal", _goal))
+    made = (
+        ("glance", _glance),
+        ("by_cause", _by_cause),
+        ("by_source", _by_source),
+        ("cost", _cost),
+        ("goal", _goal),
+        ("handover", _handover),
+    )
     parts = [(words(f"causes.{name}", language), list(part(found, language))) for name, part in made]
     sections = [Section(heading, blocks) for heading, blocks in parts if blocks]
     return View(words("causes.title", language), language, sections, lead)
@@ -145,3 +152,48 @@ def _team_row(team: Found, language: str) -> list[str]:
 
 def _table(names: tuple[str, ...], rows: list[list[str]], language: str) -> Table:
     return Table([words(f"causes.head_{name}", language) for name in names], rows, frozenset(range(1, len(names))))
+
+
+def _handover(found: Found, language: str) -> Iterator[Block]:
+    told = found.get("handover")
+    if told is None:
+        if found["is_dated"]:
+            yield Paragraph(words("handover.missing", language), "note")
+        return
+    named = {"table": told["table"], "column": told["column"], "days": told["days"]}
+    yield Paragraph(words("handover.text", language, n=told["at_risk"], **named))
+    yield Paragraph(_left_after(told, language))
+    rows = [_handed_row(row, found, language) for row in told["by_owner"]]
+    if rows:
+        names = ("owner", "has_left", "at_risk", "median_days", "value_at_risk", "followed", "lost", "share")
+        headers = [words(f"handover.head_{name}", language) for name in names]
+        yield Table(headers, rows, frozenset(range(2, len(names))))
+        yield Paragraph(words("handover.note", language, days=told["days"]), "note")
+
+
+def _left_after(told: Found, language: str) -> str:
+    shares = [told["all"], told["others"]]
+    if any(each["share"] is None for each in shares):
+        return words("handover.too_few", language, n=told["all"]["followed"])
+    figures = {f"{name}{place}": each[name] for place, each in enumerate(shares) for name in ("share", "low", "high")}
+    return words("handover.compared", language, days=told["days"], n=told["all"]["followed"], **figures)
+
+
+def _handed_row(row: Found, found: Found, language: str) -> list[str]:
+    owner = row["owner"] or words("handover.pooled", language, n=row["owners"])
+    left = "" if row["has_left"] is None else words("yes_no.yes" if row["has_left"] else "yes_no.no", language)
+    value = row["value_at_risk"]
+    share = figure(row["share"], "percent", language)
+    if row["share"] is not None:
+        low, high = (figure(row[end], "percent", language) for end in ("low", "high"))
+        share = f"{share} ({low} \N{EN DASH} {high})"
+    return [
+        owner,
+        left,
+        figure(row["at_risk"], "whole", language),
+        figure(row["median_days"], "whole", language),
+        "" if value is None else figure(value, "money", language, currency=found["currency"]),
+        figure(row["followed"], "whole", language),
+        figure(row["lost"], "whole", language),
+        share,
+    ]

@@ -17,6 +17,7 @@ from churnml.exports.tables import write_csv
 from churnml.flow.buckets import bucket_path
 from churnml.flow.cause_sources import cause_columns, taxonomy_of
 from churnml.flow.goals import company_goal
+from churnml.flow.handover import handed_over, handed_rows
 from churnml.flow.loss_reasons import causes_before
 from churnml.flow.roles import churn_definition, churn_window, value_definition
 from churnml.histories.bucket import Bucket
@@ -50,7 +51,7 @@ def make_causes(
     report: Path,
     page: Path,
 ) -> dict[str, Any]:
-    """Write the ledger (``ledger.parquet``, ``ledger.csv``) and its report.
+    """Write the ledger (``ledger.parquet``, ``ledger.csv``), changes of owner (``handovers.csv``), and the report.
 
     Parameters
     ----------
@@ -75,6 +76,7 @@ def make_causes(
         block = params.causes
         sure = {"survey_confidence": block.survey_confidence, "crm_confidence": block.crm_confidence}
         entries, confidence = entries_of(found, taxonomy_of(params), **sure)
+    changes, handed = handed_over(params, history, scores)
     told = {
         "as_of": us_to_iso(history.as_of),
         "within_days": params.causes.within_days,
@@ -83,21 +85,24 @@ def make_causes(
         "model_confidence": confidence.model,
         "model_compared": confidence.n_compared,
         "goal": company_goal(params, history, scores),
+        "handover": changes,
         **figures_of(entries),
     }
-    _write_ledger(entries, ledger, language=params.campaign.language)
+    _write_ledger(entries, handed_rows(handed, as_of=history.as_of), ledger, language=params.campaign.language)
     write_json(told, report)
     write_bytes(causes_page(told, language=params.campaign.language), page)
     return told
 
 
-def _write_ledger(entries: list[Entry], folder: Path, *, language: str) -> None:
+def _write_ledger(entries: list[Entry], handed: pa.Table, folder: Path, *, language: str) -> None:
     schema = pa.schema([(name, _SCHEMA.get(name, pa.string())) for name in LEDGER])
     table = pa.Table.from_pylist([entry.row() for entry in entries], schema=schema)
     headers = {name: words(f"causes.column_{name}", language) for name in LEDGER}
     with new_folder(folder) as temp:
         write_parquet(table, temp / "ledger.parquet")
         write_csv(_in_words(table, language), temp / "ledger.csv", headers=headers, bom=True)
+        titles = {name: words(f"handover.column_{name}", language) for name in handed.column_names}
+        write_csv(handed, temp / "handovers.csv", headers=titles, bom=True)
 
 
 def _in_words(table: pa.Table, language: str) -> pa.Table:

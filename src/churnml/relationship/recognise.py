@@ -11,6 +11,7 @@ from churnml.relationship.roles import MembershipRole, ReferralRole, SurveyRole,
 __all__ = [
     "likely_lines",
     "likely_membership",
+    "likely_owners",
     "likely_referral",
     "likely_surveys",
     "likely_tickets",
@@ -37,6 +38,11 @@ _MEMBER = re.compile(r"member|loyal|club|prime|subscri|会员|订阅", re.IGNORE
 _SOURCE = re.compile(r"channel|source|acqui|refer|origin|渠道|来源", re.IGNORECASE)
 _REFERRED = re.compile(r"refer|recommend|friend|word.?of.?mouth|推荐|转介|朋友|老带新", re.IGNORECASE)
 _LINE = re.compile(r"product|categor|line|brand|plan|tariff|article_?group|品类|产品|商品|套餐", re.IGNORECASE)
+_OWNER = re.compile(
+    r"owner|(account|relationship|client|customer)_?manager|advis[eo]r|caretaker|betreuer|负责人|客户经理|顾问|管户",
+    re.IGNORECASE,
+)
+_ASSIGNED = re.compile(r"assign|hand_?over|owner|portfolio|coverage|分配|移交|归属|管户", re.IGNORECASE)
 
 SCALES: tuple[Scale, ...] = ((1, 5), (0, 5), (1, 7), (1, 10), (0, 10), (0, 100))
 """Scales that surveys use, the narrowest first."""
@@ -93,6 +99,22 @@ def satisfied_from(scale: Scale) -> float:
     known = {5: 4.0, 7: 6.0, 10: 8.0, 100: 75.0}
     low, high = scale
     return known.get(int(high), low + 0.75 * (high - low))
+
+
+def likely_owners(tables: Tables, *, leave_out: Iterable[str] = ()) -> tuple[str, str] | None:
+    """Return table and category that tell who looked after a customer from when on, or None.
+
+    A table of spells goes before one of events; of events, only one whose name says that it is of assignments.
+    """
+    left_out = set(leave_out)
+    known = [info for info in tables.values() if info.name not in left_out and not _TICKET.search(info.name)]
+    spells = [info for info in known if info.kind == "spells"]
+    events = [info for info in known if info.kind == "events" and _ASSIGNED.search(info.name)]
+    for info in (*sorted(spells, key=lambda one: not _ASSIGNED.search(one.name)), *events):
+        column = _first(info.categories, _OWNER)
+        if column:
+            return info.name, column
+    return None
 
 
 def likely_tickets(tables: Tables, *, sla_hours: float) -> TicketRole | None:
