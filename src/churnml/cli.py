@@ -6,7 +6,19 @@ import sys
 
 import typer
 
-from churnml.commands import care, crisis, customers, data, lists, models, monitoring, privacy, reports, running
+from churnml.commands import (
+    aftermath,
+    care,
+    crisis,
+    customers,
+    data,
+    lists,
+    models,
+    monitoring,
+    privacy,
+    reports,
+    running,
+)
 from churnml.stage import end_on_sigterm
 
 __all__ = ["main"]
@@ -39,6 +51,7 @@ for command in (
     reports.report,
     reports.impact,
     reports.warn,
+    aftermath.recovery,
     lists.affected,
     crisis.compensate,
     crisis.clock,

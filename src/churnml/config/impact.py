@@ -31,6 +31,12 @@ class Impact(Block):
         default=50, description="Fewest customers in a group, at least 10."
     )
     confidence: InnerShare = Field(default=0.95, description="Of the intervals, in (0, 1).")
+    recovery_days: Annotated[int, Field(ge=30, le=1830)] = Field(
+        default=365, description="How long after the start the way back is followed, days, 30 to 1830."
+    )
+    recovery_stays: Annotated[int, Field(ge=1, le=12)] = Field(
+        default=2, description="So many periods in a row inside the usual range make a return, 1 to 12."
+    )
     cost_table: TableName | None = Field(
         default=None, description="Events table whose amounts are what looking after customers cost; null = not known."
     )

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from churnml.histories.bucket import Bucket
 from churnml.timeline import NEVER
 
-__all__ = ["Panel", "Periods", "joined", "periods_around", "sums_in_windows"]
+__all__ = ["Panel", "Periods", "hits_in_windows", "joined", "periods_around", "sums_in_windows"]
 
 Int64s = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -138,6 +138,26 @@ def sums_in_windows(
     holds = np.where(bucket.known_until(table) == NEVER, worth, 0.0)
     _sum(bucket.offsets(table), bucket.instants(table, "occurred_at"), holds, customer, opens, length, out)
     return out
+
+
+def hits_in_windows(
+    who: Int64s, at: Int64s, n_customers: int, customer: Int64s, opens: Int64s, *, length: int
+) -> Int64s:
+    """Return for each (customer, start) how many of some instants of the customer lie in ``(start, start + length]``.
+
+    Parameters
+    ----------
+    who, at : ndarray of int64, shape (n_instants,)
+        In any order.
+    n_customers : int
+    customer, opens : ndarray of int64, shape (n,)
+    length : int
+    """
+    order = np.lexsort((at, who))
+    offsets = np.searchsorted(who[order], np.arange(n_customers + 1)).astype(np.int64)
+    out = np.zeros(len(customer))
+    _sum(offsets, at[order].astype(np.int64), np.ones(len(at)), customer, opens, length, out)
+    return out.astype(np.int64)
 
 
 @numba.njit(cache=True, nogil=True)
