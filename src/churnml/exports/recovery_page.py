@@ -28,7 +28,6 @@ _OF_PERIODS = (
     "difference",
     "difference_range",
     "reach",
-    "out",
 )
 _TONES = {"recovered": "good", "no_departure": "", "not_yet": "warning"}
 
@@ -137,12 +136,12 @@ def _periods(row: Found, language: str) -> Table:
             _gap(row, point["difference"], language),
             dash.join(_gap(row, point[key], language) for key in ("difference_low", "difference_high")),
             _gap(row, point["reach"], language),
-            words("yes_no.yes", language) if point["is_out"] else "",
         ]
         for point in row["points"]
     ]
     caption = _name(row["metric"], language)
-    return Table(_headers(_OF_PERIODS, language), cells, figures=frozenset(range(1, 11)), caption=caption)
+    out = frozenset((place, _OF_PERIODS.index("difference")) for place, p in enumerate(row["points"]) if p["is_out"])
+    return Table(_headers(_OF_PERIODS, language), cells, figures=frozenset(range(1, 11)), bold=out, caption=caption)
 
 
 def _level(row: Found, value: float | None, language: str) -> str:
