@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
+import openpyxl
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pcsv
@@ -183,6 +184,21 @@ def variant(listed: Path, folder: Path, *changes: dict) -> Path:
     shutil.copytree(listed / "data", folder / "data", ignore=shutil.ignore_patterns("lists", "simulated*"))
     assert run(folder, "configure", "campaign") == 0
     return folder
+
+
+STALE = {"histories": {"tables": {"tickets": {"max_age_days": 0}}}, "monitoring": {"when_stale": "mark"}}
+
+
+def test_a_list_of_stale_tables_says_so_wherever_it_is_read(listed: Path, tmp_path: Path) -> None:
+    folder = variant(listed, tmp_path / "old", STALE, {"campaign": {"language": "zh"}})
+    for name in ("winback", "loyal_alarm"):
+        place, said = folder / "data/lists" / name, "本名单所用的数据已超过约定时效：tickets。"
+        assert json.loads((place / "manifest.json").read_text("utf-8"))["stale"] == ["tickets"]
+        assert said in (place / "index.html").read_text("utf-8")
+        (book,) = place.glob("*.xlsx")
+        about = openpyxl.load_workbook(book).worksheets[0]
+        assert any(said in str(cell.value) for row in about.iter_rows() for cell in row)
+        assert json.loads((listed / "data/lists" / name / "manifest.json").read_text("utf-8"))["stale"] == []
 
 
 def test_in_chinese(listed: Path, tmp_path: Path) -> None:

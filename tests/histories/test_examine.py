@@ -135,6 +135,23 @@ def test_in_41_a_half_loaded_last_day_stops(tmp_path: Path) -> None:
     assert rules_of(checked(tmp_path / "whole", cut, **settings)[0]) == {}
 
 
+def test_in_41_half_of_a_quiet_last_day_is_worth_a_look_and_may_stop(tmp_path: Path) -> None:
+    rows = order_rows(a_day=60, n_customers=3000)
+    day = [at for at, row in enumerate(rows) if row[1].startswith("2023-11-30")]
+    half = rows[: day[len(day) * 2 // 3]]
+    settings = {"as_of": parse_instant("2023-12-01", timezone="UTC")}
+    findings, history = checked(tmp_path / "half", half, **settings)
+    found = one(findings, "data.last_day_low")
+    assert (found.severity, found.figures["first"]) == ("warning", date(2023, 11, 30))
+    assert found.figures["found"] < found.figures["low"] < found.figures["expected"]
+    assert history is not None
+    assert [hole[0] for hole in history.holes] == ["orders"]
+    rules = Rules({"data.last_day_low": Limits("error")})
+    with pytest.raises(DataError, match="The last day may not be loaded whole"):
+        checked(tmp_path / "stopped", half, rules, **settings)[0].raise_errors()
+    assert rules_of(checked(tmp_path / "whole", rows[: day[-1] + 1], **settings)[0]) == {}
+
+
 @pytest.mark.parametrize("token", ["unknown", " N/A", "test", "-1", "99999", "0"])
 def test_ids_of_nobody_are_counted_and_not_told(token: str, tmp_path: Path) -> None:
     findings, _ = checked(tmp_path, changed(lambda row: [token, *row[1:]], every=100))

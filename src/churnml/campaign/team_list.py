@@ -85,6 +85,8 @@ class TeamList:
         What else the manifest says.
     documents : mapping of str to mapping
         JSON files beside the list: name without ending -> content.
+    stale : tuple of str
+        Tables that are older than agreed.
     """
 
     name: str
@@ -99,6 +101,7 @@ class TeamList:
     tables: Sequence[tuple[str, Table]] = ()
     facts: Mapping[str, Any] = field(default_factory=dict)
     documents: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    stale: tuple[str, ...] = ()
 
 
 def write_team_list(found: TeamList, folder: Path, *, config_digest: str = "") -> dict[str, Any]:
@@ -147,8 +150,11 @@ def write_team_list(found: TeamList, folder: Path, *, config_digest: str = "") -
 
 
 def _marked(found: TeamList) -> TeamList:
-    """Return the list with what is to be borne in mind where the regime is not normal: a sentence, a column."""
+    """Return the list with what is to be borne in mind: tables too old, a regime that is not normal (a column too)."""
     plan = found.plan
+    if found.stale:
+        told = words("list.stale", plan.language, tables=", ".join(found.stale))
+        found = replace(found, paragraphs=[(told, "warning"), *found.paragraphs])
     if plan.regime.state == "normal":
         return found
     cell = pa.scalar(regime_cell(plan, plan.language), pa.string())
@@ -262,6 +268,7 @@ def _manifest(found: TeamList, folder: Path, rows: Mapping[str, int], config_dig
         "policy_version": plan.policy_version,
         "model_version": found.model_version,
         "regime": plan.regime.facts(),
+        "stale": list(found.stale),
         "config_digest": config_digest,
         "language": plan.language,
         "currency": plan.currency,

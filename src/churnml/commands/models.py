@@ -36,6 +36,8 @@ def score(
         loaded = at_day(load_params(params), as_of)
         manifest = score_as_of(loaded, root=params.resolve().parent, reference=model, out=out)
         say(f"{manifest['rows']:,} customers, {manifest['at_risk']:,} at risk, by {manifest['model_version']}: {out}")
+        for lack in manifest["checks"]["incomplete"]:
+            say(f"{lack['table']}: rows seem to be missing from {lack['from']} on; churnml check says how many")
         return 0
 
     leave(work)

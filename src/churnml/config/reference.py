@@ -65,6 +65,7 @@ _EXAMPLE: dict[str, object] = {
     "days": 1,
     "found": 0,
     "expected": 620,
+    "low": 540,
     "rows": 700,
     "before": 1000,
     "drop": 0.3,

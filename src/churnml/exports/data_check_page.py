@@ -159,7 +159,7 @@ def _chart(entry: Mapping[str, Any], findings: Sequence[Mapping[str, Any]], lang
     lacking = [
         (date.fromisoformat(f["figures"]["first"]), date.fromisoformat(f["figures"]["last"]))
         for f in findings
-        if f.get("rule") in {"data.gap", "data.last_days"} and f.get("table") == entry["table"]
+        if f.get("rule") in {"data.gap", "data.last_days", "data.last_day_low"} and f.get("table") == entry["table"]
     ]
     return volume_chart(
         [date.fromisoformat(start) for start in entry["starts"]],

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from churnml import tracking
 from churnml.config import Params
@@ -84,7 +85,7 @@ def _fixed(root: Path, reference: str) -> str:
     return f"models:/{parts['model']}/{number}"
 
 
-def score_as_of(params: Params, *, root: Path, reference: str, out: Path) -> dict[str, object]:
+def score_as_of(params: Params, *, root: Path, reference: str, out: Path) -> dict[str, Any]:
     """Score all customers as of ``histories.as_of`` with a trained model; the manifest is written last.
 
     Parameters

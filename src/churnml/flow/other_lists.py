@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from churnml.campaign.team_list import TeamList, write_team_list
 from churnml.config import Affected, Compensation, Params
 from churnml.flow.affected import make_affected
 from churnml.flow.compensation import make_compensation
+from churnml.flow.freshness import stale_tables
 from churnml.flow.loyal_alarm import make_loyal_alarm
 from churnml.flow.unmade import Unmade
 from churnml.flow.winback import make_winback
@@ -58,10 +60,10 @@ def make_other_lists(
     unmade: list[Unmade] = []
     if lists.winback is not None:
         made = make_winback(params, history, scores, contacts, plan=plan, labels=labels)
-        unmade += _written(made, lists.winback, folder / lists.winback.name)
+        unmade += _written(made, history, params, lists.winback, folder / lists.winback.name)
     if lists.loyal_alarm is not None:
         made = make_loyal_alarm(params, history, scores, contacts, plan=plan, labels=labels)
-        unmade += _written(made, lists.loyal_alarm, folder / lists.loyal_alarm.name)
+        unmade += _written(made, history, params, lists.loyal_alarm, folder / lists.loyal_alarm.name)
     for rule in lists.affected:
         write_affected(params, history, scores, contacts, rule=rule, plan=plan, folder=folder / rule.name)
     for block in lists.compensation:
@@ -71,11 +73,20 @@ def make_other_lists(
     return unmade
 
 
-def _written(made: TeamList | Unmade, block: BaseModel, folder: Path) -> list[Unmade]:
+def _written(made: TeamList | Unmade, history: History, params: Params, block: BaseModel, folder: Path) -> list[Unmade]:
     if isinstance(made, Unmade):
         return [made]
-    write_team_list(made, folder, config_digest=_digest(block.model_dump(mode="json")))
+    _write(made, history, params, [block], folder)
     return []
+
+
+def _write(
+    made: TeamList, history: History, params: Params, blocks: Sequence[BaseModel], folder: Path
+) -> dict[str, Any]:
+    """Write a list, marked where a table is older than agreed."""
+    told = [each.model_dump(mode="json") for each in blocks]
+    made = replace(made, stale=stale_tables(params, history))
+    return write_team_list(made, folder, config_digest=_digest(told if len(told) > 1 else told[0]))
 
 
 def write_affected(
@@ -91,7 +102,7 @@ def write_affected(
     """Write the list of those one rule concerns."""
     own = replace(plan, channels=rule.channels or plan.used_channels)
     found = make_affected(params, history, scores, contacts, rule=rule, plan=own)
-    return write_team_list(found, folder, config_digest=_digest(rule.model_dump(mode="json")))
+    return _write(found, history, params, [rule], folder)
 
 
 def write_compensation(
@@ -108,9 +119,7 @@ def write_compensation(
     """Write the list of help for those one rule concerns."""
     own = replace(plan, channels=rule.channels or plan.used_channels)
     found = make_compensation(params, history, scores, contacts, block=block, rule=rule, plan=own)
-    return write_team_list(
-        found, folder, config_digest=_digest([each.model_dump(mode="json") for each in (block, rule)])
-    )
+    return _write(found, history, params, [block, rule], folder)
 
 
 def _digest(block: Any) -> str:

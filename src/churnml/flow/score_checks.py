@@ -17,6 +17,7 @@ from churnml.evaluation.drift import DriftLimits, Moved, moved_columns
 from churnml.flow.freshness import fresh_facts, require_fresh
 from churnml.flow.reference import column_of, is_expectation, profile_in, require_known_columns
 from churnml.histories.store import History
+from churnml.timeline import days_to_us, us_to_iso
 
 __all__ = ["ScoreChecks", "group_moved", "moved_from", "source_facts"]
 
@@ -24,6 +25,8 @@ Float32s = npt.NDArray[np.float32]
 Sources = dict[tuple[str, str], list[Moved]]
 _ENOUGH_ROWS = 20_000
 """More rows tell the share of a bin no better, and counting all of ten million would take as long as scoring them."""
+
+_OF_LATE_US = days_to_us(14)
 
 
 def moved_from(counts: ProfileCounts, params: Params, *, as_of: int) -> list[Moved]:
@@ -104,6 +107,7 @@ class ScoreChecks:
             "freshness": [fresh_facts(table) for table in self.freshness],
             "stale": [table.table for table in self.freshness if table.is_stale],
             "silent": [table.table for table in self.freshness if table.is_silent],
+            "incomplete": _incomplete(self._history),
             "drift": {
                 "status": checked,
                 "columns": len(moved),
@@ -111,6 +115,12 @@ class ScoreChecks:
                 "alarms": [source_facts(source, columns) for source, columns in alarms.items()],
             },
         }
+
+
+def _incomplete(history: History) -> list[dict[str, str]]:
+    """Return the tables whose last days seem to lack rows, and from when on."""
+    last = [hole for hole in history.holes if hole[2] >= history.as_of - _OF_LATE_US]
+    return [{"table": table, "from": us_to_iso(begin), "to": us_to_iso(end)} for table, begin, end in last]
 
 
 def group_moved(moved: Sequence[Moved], params: Params) -> Sources:

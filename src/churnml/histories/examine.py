@@ -13,6 +13,7 @@ from churnml.histories.dates import odd_days
 from churnml.histories.day_counts import DayCounts
 from churnml.histories.examine_ids import id_findings
 from churnml.histories.examine_sizes import size_findings
+from churnml.histories.last_day import last_day
 from churnml.histories.profile import HistoryProfile, TableProfile
 from churnml.histories.volume import Lack, filled_days, holes, weak_end
 from churnml.timeline import DAY_US, day_to_date, day_to_us
@@ -92,6 +93,9 @@ def _lacks(table: TableProfile) -> Iterator[tuple[Lack, str]]:
     weak = weak_end(first, whole, end=end, holidays=_closing_days(end))
     if weak is not None and not any(lack.last >= weak.first for lack in found):
         yield weak, "data.last_days"
+    low = last_day(first, whole, end=end) if weak is None and end - 1 not in _closing_days(end) else None
+    if low is not None and not any(lack.last >= low.day for lack in found):
+        yield Lack(low.day, low.day, low.count, round(low.expected), "warning", round(low.low)), "data.last_day_low"
 
 
 def _delay_days(table: TableProfile) -> int:
@@ -111,12 +115,14 @@ def _closing_days(end: int) -> list[int]:
 def _lack_finding(table: TableProfile, lack: Lack, rule: str, *, is_required: bool) -> Finding:
     severity: Severity = lack.severity if is_required else "warning"
     n_lacking, n_rows = max(lack.expected - lack.count, 1), sum(seen.rows for seen in table.files.values())
-    figures = {
+    figures: dict[str, object] = {
         "first": day_to_date(lack.first),
         "last": day_to_date(lack.last),
         "found": lack.count,
         "expected": max(lack.expected, 1),
     }
+    if rule == "data.last_day_low":
+        figures |= {"low": lack.low}
     return _finding(table, rule, severity, table.contract.time, n_lacking, n_rows + n_lacking, figures)
 
 

@@ -83,6 +83,7 @@ CATALOGUE: Mapping[str, Rule] = {
         Rule("data.file_empty", "warning"),
         Rule("data.gap", "error"),
         Rule("data.last_days", "error"),
+        Rule("data.last_day_low", "warning"),
         Rule("data.unfinished_line", "warning"),
         Rule("data.volume_drop", "error", max_share=0.1),
         # Amounts, numbers and categories.

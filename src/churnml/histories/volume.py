@@ -35,13 +35,17 @@ _BELOW_LEAST = 0.8
 
 @dataclass(frozen=True, slots=True)
 class Lack:
-    """Days ``first`` to ``last`` (inclusive) that lack rows: ``count`` there, about ``expected`` usual."""
+    """Days ``first`` to ``last`` (inclusive) that lack rows: ``count`` there, about ``expected`` usual.
+
+    Where it is known, seldom fewer than ``low``.
+    """
 
     first: int
     last: int
     count: int
     expected: int
     severity: Literal["error", "warning"]
+    low: int = 0
 
 
 def filled_days(days: Int64s, rows: Int64s) -> tuple[int, Floats]:
