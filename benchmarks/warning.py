@@ -10,7 +10,7 @@ from collections import Counter
 
 import numpy as np
 
-from churnml.relationship.warning.watch import Series, alphas, judged
+from churnml.relationship.warning.watch import ALONE_OF_LOSSES, Series, alphas, judged
 
 YEAR, N, PER_YEAR, GUARD = 52, 156, 0.2, 8
 LOSSES, OTHER = alphas(6, per_year=PER_YEAR, year=YEAR)
@@ -30,7 +30,7 @@ def simulated(seed: int, *, mean: float = 30.0, factor: float = 1.0, since: int 
 def first_alarm(series: Series, since: int, *, is_plain: bool) -> int:
     """Return how many weeks after a jump it is flagged, 6 where it is not within six."""
     for after in range(LATEST):
-        found = judged(series, since + after, alpha=LOSSES, guard=GUARD, year=YEAR)
+        found = judged(series, since + after, alpha=LOSSES, guard=GUARD, year=YEAR, alone=ALONE_OF_LOSSES)
         if found.is_plain_alarm if is_plain else found.status == "alarm":
             return after
     return LATEST
@@ -40,10 +40,9 @@ def false_alarms(seed: int, first: int, last: int) -> int:
     """Return how many alarms the series of a quiet company raise in a stretch of weeks; neighbours are one."""
     found = 0
     for k in range(7):
-        series, alpha = simulated(1000 * seed + k, falls=k == 1), OTHER if k else LOSSES
-        flags = [
-            judged(series, week, alpha=alpha, guard=GUARD, year=YEAR).status == "alarm" for week in range(first, last)
-        ]
+        series = simulated(1000 * seed + k, falls=k == 1)
+        rule = {"alpha": OTHER, "alone": 0.5} if k else {"alpha": LOSSES, "alone": ALONE_OF_LOSSES}
+        flags = [judged(series, week, guard=GUARD, year=YEAR, **rule).status == "alarm" for week in range(first, last)]
         found += sum(flag and not any(flags[max(0, place - 2) : place]) for place, flag in enumerate(flags))
     return found
 

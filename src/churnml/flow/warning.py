@@ -17,7 +17,7 @@ from churnml.flow.warning_parts import excess_by_part
 from churnml.flow.warning_series import Watch, watched_series
 from churnml.histories.crises import in_force
 from churnml.histories.store import History
-from churnml.relationship.warning.watch import Verdict, alphas, judged, judged_since
+from churnml.relationship.warning.watch import ALONE_OF_LOSSES, Verdict, alphas, judged, judged_since
 from churnml.relationship.warning.weeks import Weeks, weeks_until
 from churnml.storage import write_bytes, write_json
 from churnml.timeline import us_to_iso
@@ -133,8 +133,9 @@ def figures_of(params: Params, watches: Sequence[Watch], weeks: Weeks) -> list[d
     judge = _Judge(weeks, params.warning.guard_weeks)
     verdicts: dict[str, list[Verdict]] = {}
     for watch in sorted(watches, key=lambda each: not each.is_channel):
-        alpha = of_losses if watch.series.name == "losses" else of_others
-        verdicts[watch.series.name] = judge.year(_heard(watch, verdicts.get(watch.channel, [])), alpha)
+        alpha, alone = (of_losses, ALONE_OF_LOSSES) if watch.series.name == "losses" else (of_others, 0.5)
+        heard = _heard(watch, verdicts.get(watch.channel, []))
+        verdicts[watch.series.name] = judge.year(heard, alpha, alone=alone)
     return [_figure(watch, verdicts[watch.series.name], weeks) for watch in watches]
 
 
@@ -152,10 +153,11 @@ class _Judge:
     def __init__(self, weeks: Weeks, guard: int) -> None:
         self.n, self.guard, self.length = len(weeks.starts), guard, weeks.year
 
-    def year(self, watch: Watch, alpha: float) -> list[Verdict]:
+    def year(self, watch: Watch, alpha: float, *, alone: float) -> list[Verdict]:
         first = max(0, self.n - round(_SHOWN_YEARS * self.length))
         return [
-            judged(watch.series, week, alpha=alpha, guard=self.guard, year=self.length) for week in range(first, self.n)
+            judged(watch.series, week, alpha=alpha, guard=self.guard, year=self.length, alone=alone)
+            for week in range(first, self.n)
         ]
 
 

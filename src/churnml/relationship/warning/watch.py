@@ -12,7 +12,7 @@ from scipy import stats
 
 from churnml.relationship.warning.baseline import LEAST_WEEKS, Forecast, Kind, forecast
 
-__all__ = ["Series", "Status", "Verdict", "alphas", "judged", "judged_since"]
+__all__ = ["ALONE_OF_LOSSES", "Series", "Status", "Verdict", "alphas", "judged", "judged_since"]
 
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
@@ -20,6 +20,8 @@ Status = Literal["quiet", "alarm", "missing", "short"]
 _WINDOWS = (1, 2)
 """Weeks taken together: a jump shows in one, what is smaller in two."""
 _MOST_PAST_YEARS = 5
+ALONE_OF_LOSSES = 0.25
+"""Share of the false alarms of losses that a single week may raise: see :func:`judged`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +91,7 @@ class Verdict:
 def alphas(n_others: int, *, per_year: float, year: float) -> tuple[float, float]:
     """Return the false-alarm rate a week of losses and of each other series.
 
-    Losses have half of what is allowed, the others share the rest.
+    Losses, which it is all about, have two thirds of what is allowed; the others share the rest.
 
     Parameters
     ----------
@@ -101,14 +103,14 @@ def alphas(n_others: int, *, per_year: float, year: float) -> tuple[float, float
 
     Examples
     --------
-    >>> alphas(5, per_year=0.52, year=52)
-    (0.005, 0.001)
+    >>> alphas(5, per_year=0.78, year=52)
+    (0.01, 0.001)
     """
-    half = per_year / year / 2
-    return half, half / max(1, n_others)
+    third = per_year / year / 3
+    return 2 * third, third / max(1, n_others)
 
 
-def judged(series: Series, week: int, *, alpha: float, guard: int, year: float) -> Verdict:
+def judged(series: Series, week: int, *, alpha: float, guard: int, year: float, alone: float = 0.5) -> Verdict:
     """Return whether a week stands out, by the weeks before it only.
 
     Parameters
@@ -121,6 +123,13 @@ def judged(series: Series, week: int, *, alpha: float, guard: int, year: float) 
         So many weeks before are left out: a crisis that has begun must not become what is usual. At least 1.
     year : float
         Weeks of a year.
+    alone : float, optional
+        Share of ``alpha`` for the week alone; the rest is for it and the one before together (weighted Bonferroni
+        [1]_). Where an excess is to be found within two weeks, two tell more than one: :data:`ALONE_OF_LOSSES`.
+
+    References
+    ----------
+    .. [1] Genovese, Roeder, Wasserman (2006). False discovery control with p-value weighting. Biometrika 93, 509-524.
     """
     if not series.known[week] or series.base[week] <= 0:
         return Verdict(week, "missing")
@@ -130,16 +139,19 @@ def judged(series: Series, week: int, *, alpha: float, guard: int, year: float) 
     due = _due(series, week, windows[-1], guard=guard, year=year)
     if due is None:
         return Verdict(week, "short", observed, estimated)
-    share = alpha / len(windows)
-    tails = [due.last(n).tail(float(series.counts[week - n + 1 : week + 1].sum()), falls=series.falls) for n in windows]
+    share = {1: alone, 2: 1 - alone} if len(windows) > 1 else {1: 1.0}
+    tails = [
+        due.last(n).tail(float(series.counts[week - n + 1 : week + 1].sum()), falls=series.falls) / share[n]
+        for n in windows
+    ]
     return Verdict(
         week,
-        "alarm" if min(tails) < share else "quiet",
+        "alarm" if min(tails) < alpha else "quiet",
         observed,
         estimated,
         float(due.mean[-1]),
-        due.last(1).limit(share, falls=series.falls),
-        min(1.0, min(tails) * len(windows)),
+        due.last(1).limit(alpha * share[1], falls=series.falls),
+        min(1.0, min(tails)),
         due.kind,
         _is_plain_alarm(series, week, alpha=alpha, guard=guard, year=year),
     )
