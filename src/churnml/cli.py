@@ -52,6 +52,7 @@ for command in (
     reports.impact,
     reports.warn,
     aftermath.recovery,
+    aftermath.review,
     lists.affected,
     crisis.compensate,
     crisis.clock,

@@ -22,7 +22,7 @@ from churnml.labels.leaving import leaving_labels
 from churnml.labels.treatments import TreatmentLog
 from churnml.timeline import NEVER
 
-__all__ = ["past_effects", "with_past_effects"]
+__all__ = ["contact_outcomes", "customer_segments", "past_effects", "with_past_effects"]
 
 Bools = npt.NDArray[np.bool_]
 Int8s = npt.NDArray[np.int8]
@@ -67,20 +67,21 @@ def _contacts(params: Params, bucket: Bucket, log: TreatmentLog, action: str) ->
     customer = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
     treated, arms = log.is_treatment(bucket), bucket.categories(log.table, log.column)
     control = pc.fill_null(pc.is_in(arms, value_set=pa.array(log.control, pa.string())), False).to_numpy()
-    left = _outcomes(params, bucket, customer, dates)
+    left = contact_outcomes(params, bucket, customer, dates)
     counts = (treated | control) & (left >= 0) & (bucket.known_until(log.table) == NEVER)
     table = pa.table(
         {
             "action": pc.fill_null(bucket.categories(log.table, action), ""),
             "is_treated": pa.array(treated),
             "has_left": pa.array(left),
-            "segment": _segments(params, bucket).take(pa.array(customer)),
+            "segment": customer_segments(params, bucket).take(pa.array(customer)),
         }
     )
     return table.filter(pa.array(counts))
 
 
-def _outcomes(params: Params, bucket: Bucket, customer: Any, dates: Any) -> Int8s:
+def contact_outcomes(params: Params, bucket: Bucket, customer: Any, dates: Any) -> Int8s:
+    """Return who left within the churn horizon after a contact: 1 left, 0 not, -1 not known yet, shape (n_rows,)."""
     window, definition = churn_window(params), churn_definition(params)
     until = params.histories.as_of_us
     if definition.kind == "inactivity":
@@ -89,7 +90,7 @@ def _outcomes(params: Params, bucket: Bucket, customer: Any, dates: Any) -> Int8
     return churn_labels(bucket, definition, window, customer, dates, settled_until=until)
 
 
-def _segments(params: Params, bucket: Bucket) -> pa.Array:
+def customer_segments(params: Params, bucket: Bucket) -> pa.Array:
     """Return the level of the campaign's segment of each customer, empty where there is none."""
     name, n = params.campaign.segment, len(bucket.customers)
     tables = [key for key, table in params.histories.tables.items() if isinstance(table, CustomersTable)]

@@ -31,7 +31,7 @@ from churnml.relationship.impact.panel import Panel, Periods, joined
 from churnml.relationship.impact.study import Change
 from churnml.relationship.roles import Roles, SurveyRole
 
-__all__ = ["Measure", "Setting", "churn_measure", "measures_of", "panels_of"]
+__all__ = ["Measure", "Setting", "churn_measure", "is_affected", "measures_of", "panels_of"]
 
 Bools = npt.NDArray[np.bool_]
 Measure = Callable[[Watched, Bucket, Periods], Panel]
@@ -85,7 +85,7 @@ def panels_of(setting: Setting, change: Change, periods: Periods, measures: Mapp
 
     def one(number: int) -> dict[str, Panel]:
         bucket = Bucket(setting.history, number)
-        affected = _affected(setting.history, bucket, change)
+        affected = is_affected(setting.history, bucket, change)
         seen = watched(bucket, setting.history, definition, periods, affected, step=setting.step)
         return {name: measure(seen, bucket, periods) for name, measure in measures.items()}
 
@@ -93,7 +93,7 @@ def panels_of(setting: Setting, change: Change, periods: Periods, measures: Mapp
     return {name: joined([part[name] for part in parts]) for name in measures}
 
 
-def _affected(history: History, bucket: Bucket, change: Change) -> Bools:
+def is_affected(history: History, bucket: Bucket, change: Change) -> Bools:
     """Return whom the change concerns, by what they were when it became known."""
     n = len(bucket.customers)
     if not change.scope:

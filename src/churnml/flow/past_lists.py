@@ -24,7 +24,7 @@ from churnml.flow.past_outcomes import Horizon, past_outcomes, spaced
 from churnml.histories.store import History
 from churnml.labels.treatments import TreatmentLog
 from churnml.parquet import read_parquet
-from churnml.timeline import DAY_US, parse_instant, us_to_date
+from churnml.timeline import DAY_US, NEVER, parse_instant, us_to_date
 
 __all__ = ["past_lists"]
 
@@ -34,11 +34,14 @@ _FOLLOWED = ("contact", "holdout")
 _COLUMNS = ("customer_id", "decision", "action", "clv", "expected_gain")
 
 
-def past_lists(params: Params, history: History, *, root: Path) -> list[dict[str, Any]]:
+def past_lists(
+    params: Params, history: History, *, root: Path, between: tuple[int, int] = (-NEVER, NEVER)
+) -> list[dict[str, Any]]:
     """Return, for each campaign with kept lists, what happened to those listed and to those held out.
 
     Lists at least as far apart as a contact may take are taken together, the newest last. By intent to treat: who was
-    not reached counts as listed. Contacted is who the table of ``treatments`` or ``churnml outcomes`` says so of.
+    not reached counts as listed. Contacted is who the table of ``treatments`` or ``churnml outcomes`` says so of. Lists
+    of ``between``, ``(first, last]`` in microseconds, are taken.
 
     Returns
     -------
@@ -53,16 +56,16 @@ def past_lists(params: Params, history: History, *, root: Path) -> list[dict[str
         return []
     horizon = Horizon.of(params, history)
     made = made_until(told_rows(root), until=history.as_of)
-    found = (_campaign(params, history, folder / name, horizon, params.campaign, made) for name in names)
+    found = (_campaign(params, history, folder / name, horizon, between, made) for name in names)
     return [one for one in found if one is not None]
 
 
 def _campaign(
-    params: Params, history: History, folder: Path, horizon: Horizon, campaign: Campaign, made: Contacts
+    params: Params, history: History, folder: Path, horizon: Horizon, between: tuple[int, int], made: Contacts
 ) -> dict[str, Any] | None:
-    timezone = params.histories.timezone
+    timezone, campaign = params.histories.timezone, params.campaign
     moments = {day: parse_instant(day, timezone=timezone) for day in days_kept(folder)}
-    earlier = {day: at for day, at in moments.items() if at < history.as_of}
+    earlier = {day: at for day, at in moments.items() if at < history.as_of and between[0] < at <= between[1]}
     ripe = [day for day, at in earlier.items() if horizon.is_mature(at)]
     unripe = [at for at in earlier.values() if not horizon.is_mature(at)]
     next_on = horizon.matures_on(min(unripe)).isoformat() if unripe else None
