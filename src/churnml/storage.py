@@ -13,6 +13,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from churnml.confined import refuse_outside
 from churnml.errors import ConfigError, DataError, EnvironmentFault
 from churnml.private_folders import make_private, refuse_shared
 from churnml.temporary import exchange, final_name, held, remove, size_of, sweep_beside, temp_name
@@ -169,6 +170,7 @@ def _shown(path: Path) -> str:
 def _beside(final: Path, *, needs: int = 0) -> Iterator[Path]:
     """Yield a free name beside ``final``; what stands under it at the end is removed."""
     temp = temp_name(final)
+    refuse_outside(final)
     try:
         with as_fault(final, temp=temp, needs=needs):
             make_private(final.parent)
@@ -234,6 +236,7 @@ def private_folder(parent: Path, name: str) -> Iterator[Path]:
         What it is for, as a part of its name.
     """
     temp = temp_name(parent / name)
+    refuse_outside(temp)
     with as_fault(parent):
         make_private(parent)
         refuse_shared(parent)

@@ -16,7 +16,7 @@ from churnml.workspace import TARGETS
 
 SOURCE = PROJECT / "src" / "churnml"
 SHARED = {"__init__", "errors", "storage", "private_folders", "temporary", "dated", "parquet", "timeline", "families"}
-SHARED |= {"config", "stage", "extras", "memory", "processes", "progress"}
+SHARED |= {"config", "confined", "stage", "extras", "memory", "processes", "progress"}
 """Under everything, or made of names only: a change of their meaning comes with a change of who uses it."""
 
 

@@ -1,7 +1,8 @@
-"""Commands for a crisis: help for those hit hardest, and how fast customers are answered and reached."""
+"""Commands for a crisis: help for those hit hardest, how fast customers are reached, and drills."""
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -9,7 +10,17 @@ import typer
 
 from churnml.commands.common import PARAMS, leave, say
 
-__all__ = ["clock", "compensate"]
+__all__ = ["clock", "compensate", "drill"]
+
+
+class Kind(StrEnum):
+    """What can be rehearsed."""
+
+    SILENCE = "silence"
+    COMPLAINTS = "complaints"
+    REFUNDS = "refunds"
+    CANCELLATIONS = "cancellations"
+    DISSATISFACTION = "dissatisfaction"
 
 
 def clock(
@@ -67,5 +78,35 @@ def compensate(
             f"{found['affected']:,} customers; {counts['excluded']:,} get nothing, each with the reason: {folder}"
         )
         return 0
+
+    leave(work)
+
+
+def drill(
+    kind: Annotated[Kind, typer.Option(help="What happens.")] = Kind.SILENCE,
+    size: Annotated[float, typer.Option(help="Share of the customers at risk whom it hits, in (0, 1].")] = 0.2,
+    start: Annotated[str | None, typer.Option(help="ISO date; default: four weeks before histories.as_of.")] = None,
+    spread: Annotated[int, typer.Option(help="Days within which it hits them.")] = 14,
+    scope: Annotated[str, typer.Option(help="category=level of those it may hit; default: everybody.")] = "",
+    seed: Annotated[int, typer.Option(help="Same seed, same customers.")] = 1,
+    budget: Annotated[str | None, typer.Option(help="Help for those hit: at most this in all.")] = None,
+    least: Annotated[str, typer.Option(help="Least amount for whoever is helped.")] = "1",
+    name: Annotated[str, typer.Option(help="Name of the drill.")] = "drill",
+    out: Annotated[Path | None, typer.Option(help="Folder; default: data/drills/<name>.")] = None,
+    params: Annotated[Path, typer.Option(help="Parameter file.")] = PARAMS,
+) -> None:
+    """Rehearse a crisis in a copy: is the alarm raised, when, are the lists right; exit code 5 where they are not."""
+
+    def work() -> int:
+        from churnml.config import load_params
+        from churnml.exports.drill_page import drill_lines
+        from churnml.flow.drill_on_demand import drill_on_demand
+
+        loaded, root = load_params(params), params.resolve().parent
+        asked = {"kind": kind.value, "size": size, "start": start, "spread_days": spread, "scope": scope, "seed": seed}
+        found, folder = drill_on_demand(loaded, root=root, name=name, out=out, budget=budget, least=least, **asked)
+        for line in (*drill_lines(found, language=loaded.campaign.language), str(folder)):
+            say(line)
+        return 0 if found["is_passed"] else 5
 
     leave(work)

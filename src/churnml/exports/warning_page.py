@@ -39,7 +39,8 @@ def warning_lines(found: Found, *, language: str) -> list[str]:
 
 
 def _view(found: Found, language: str) -> View:
-    first: list[Block] = [_verdict(found, language), *_findings(found, language)]
+    drill = [Paragraph(words("drill.mark", language), "warning")] if found.get("drill") else []
+    first: list[Block] = [*drill, _verdict(found, language), *_findings(found, language)]
     sections = [Section("", first), *agreed_sections(found, language)]
     if found["figures"]:
         sections.append(Section(words("warning.figures", language), [_table(found["figures"], language)]))
@@ -49,7 +50,8 @@ def _view(found: Found, language: str) -> View:
     how = {"n": found["false_alarms_per_year"], "weeks": found["guard_weeks"]}
     sections.append(Section(words("warning.how", language), [Paragraph(words("warning.how_text", language, **how))]))
     lead = words("warning.lead", language, day=iso_to_date(found["as_of"]))
-    return View(words("warning.title", language), language, sections, lead)
+    title = words("warning.title", language)
+    return View(words("drill.title_of", language, title=title) if drill else title, language, sections, lead)
 
 
 def _verdict(found: Found, language: str) -> Paragraph:
