@@ -77,6 +77,11 @@ class Guard(Block):
     on_alarm: bool = Field(
         default=True, description="Whether an alarm of the early warning on losses is no normal regime either."
     )
+    fallback: Literal["keep_champion", "recency"] = Field(
+        default="keep_champion",
+        description="What scores outside the normal regime: the champion, or the agreed simple rule, days since the "
+        "last purchase, learned and calibrated on the same rows; the column model_version then says so.",
+    )
     training: Literal["keep", "down_weight", "leave_out"] = Field(
         default="keep",
         description="Snapshots of those concerned whose outcome window lies in a crisis: they teach as all others do, "

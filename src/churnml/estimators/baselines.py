@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Protocol, Self
+from typing import Any, Protocol, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -85,6 +85,21 @@ class ChurnRule:
     def predict(self, table: pa.Table) -> Floats:
         """Return the calibrated probability of churn, in the order of the rule."""
         return self.calibrator_.predict(self._score(_column(table, self.column)))
+
+    def state(self) -> dict[str, Any]:
+        """Return everything that was learned, JSON-ready."""
+        learned = {"fill": self.fill_, "centre": self.centre_, "spread": self.spread_, "sign": self.sign_}
+        calibrated = {"slope": self.calibrator_.slope, "intercept": self.calibrator_.intercept}
+        return {"name": self.name, "column": self.column, **learned, **calibrated}
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, Any]) -> Self:
+        """Return the rule that :meth:`state` told of."""
+        rule = cls(str(state["name"]), str(state["column"]), int(state["sign"]))
+        rule.fill_, rule.centre_, rule.spread_ = (float(state[key]) for key in ("fill", "centre", "spread"))
+        rule.sign_ = int(state["sign"])
+        rule.calibrator_ = PlattCalibrator(float(state["slope"]), float(state["intercept"]))
+        return rule
 
     def _squeezed(self, values: Floats) -> Floats:
         known = np.where(np.isnan(values), self.fill_, values)

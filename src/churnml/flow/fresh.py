@@ -19,6 +19,7 @@ from churnml.flow.raw import read_histories
 from churnml.flow.score import Models, score
 from churnml.flow.score_checks import ScoreChecks
 from churnml.flow.score_records import keep_scores
+from churnml.flow.simple_rule import rule_in_place
 from churnml.flow.versions import kept_backtest
 from churnml.parquet import parquet_schema
 from churnml.storage import digest_file, private_folder, write_json
@@ -128,6 +129,7 @@ def score_as_of(params: Params, *, root: Path, reference: str, out: Path) -> dic
         history = read_histories(params, root=root, target=folder / "prepared")
         checks = ScoreChecks(params, history, models.churn)
         regime = regime_of(params, history, verdict=root / VERDICT)
+        rule = rule_in_place(params, regime, models.churn)
         features = features_to_score(params, history, models, folder, root=root)
         scored = score(
             params,
@@ -138,6 +140,7 @@ def score_as_of(params: Params, *, root: Path, reference: str, out: Path) -> dic
             backtest=kept_backtest(root, "churn", models.churn.digest),
             watch=checks.see,
             accept=accept,
+            rule=rule,
         )
     facts = {
         "as_of": us_to_iso(history.as_of),
@@ -155,6 +158,7 @@ def score_as_of(params: Params, *, root: Path, reference: str, out: Path) -> dic
         "code": code_identity(),
         "checks": checks.finish(),
         "regime": regime.facts(),
+        "simple_rule": None if rule is None else rule.name,
     }
     keep_scores(params, out, root=root, model_version=models.version)
     write_json(facts, manifest)

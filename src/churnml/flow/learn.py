@@ -15,12 +15,14 @@ from threadpoolctl import threadpool_limits
 from churnml.config import Params
 from churnml.errors import ConfigError, DataError, TimeContractError, did_you_mean
 from churnml.estimators.artifact import save
+from churnml.estimators.baselines import ChurnRule
 from churnml.estimators.carry import Carry, carry_by_hazard, carry_by_shift
 from churnml.estimators.churn import ChurnClassifier, check_labels
 from churnml.estimators.clv import check_values
 from churnml.estimators.matrix import KEYS, FeatureSpec, to_matrix
 from churnml.evaluation.backtest import backtest_churn, backtest_value, fit_final_churn, fit_final_value
 from churnml.evaluation.card import card_figures
+from churnml.evaluation.folds import OrderedRows
 from churnml.evaluation.terms import Terms
 from churnml.exports.model_card import card_files
 from churnml.flow.buckets import observed_at, read_buckets
@@ -99,6 +101,7 @@ def train_churn(
     fitted.carry_ = churn_carry(params, task.plan, features, fitted=fitted, spec=spec, learned_days=horizon)
     fitted.leaving_ = leaving_model(params, task.plan, spec, features=features, labels=labels)
     meta = _meta(params, rows, task.plan, "churn", float(params.churn.horizon_days), features, crises=crises)
+    meta |= _simple_rule(task)
     meta |= reference_facts(params, rows.table, spec, tested, customers=rows.customers)
     meta |= card_figures(tested, terms=_card_terms(params, task)) | {"learned_horizon_days": horizon} | tuned.facts
     save(fitted, spec, model, meta=meta, cards=card_files)
@@ -260,6 +263,16 @@ def _meta(
         "feature_plan": read_json(features / "plan.json"),
         **({"crises": crises} if crises else {}),
     }
+
+
+def _simple_rule(task: LearningTask) -> dict[str, Any]:
+    """Return the rule that may score in the model's place in a crisis: days since the last purchase, where known."""
+    column = task.roles.get("recency")
+    if column is None or column not in task.rows.table.column_names:
+        return {}
+    learning = OrderedRows.of(task.rows.table, task.rows.y).learning(task.final, half_life_days=None)
+    rule = ChurnRule("recency", column, 1, missing_is_most=True).fit(learning.table, learning.y)
+    return {"simple_rule": rule.state()}
 
 
 def _crisis_limits(crises: dict[str, Any]) -> list[dict[str, Any]]:

@@ -7,11 +7,13 @@ from typing import Any
 
 from churnml.config import Params
 from churnml.flow.fresh import open_models
+from churnml.flow.guard import VERDICT, regime_of
 from churnml.flow.model_features import features_to_score
 from churnml.flow.monitor import COMPARED, monitor
 from churnml.flow.raw import read_histories
 from churnml.flow.score import score
 from churnml.flow.score_records import keep_scores
+from churnml.flow.simple_rule import rule_in_place
 from churnml.flow.versions import kept_backtest
 from churnml.parquet import read_parquet
 from churnml.storage import private_folder
@@ -42,7 +44,8 @@ def monitor_as_of(params: Params, *, root: Path, reference: str) -> dict[str, An
         features = features_to_score(params, history, models, folder, root=root)
         scores = folder / "scores.parquet"
         backtest = kept_backtest(root, "churn", models.churn.digest)
-        score(params, history, models, scores, features=features, backtest=backtest)
+        rule = rule_in_place(params, regime_of(params, history, verdict=root / VERDICT), models.churn)
+        score(params, history, models, scores, features=features, backtest=backtest, rule=rule)
         said = read_parquet(scores, columns=list(COMPARED))
         report = monitor(params, history, models.churn, said, features=features, root=root)
         keep_scores(params, scores, root=root, model_version=models.version)

@@ -19,6 +19,7 @@ from churnml.campaign.tiers import tier_edges, tiers_of
 from churnml.config import Params
 from churnml.engines.local import map_buckets
 from churnml.estimators.artifact import load
+from churnml.estimators.baselines import ChurnRule
 from churnml.estimators.matrix import FeatureSpec, to_matrix
 from churnml.flow.buckets import bucket_path, observed_at
 from churnml.flow.known import objector_ids
@@ -92,6 +93,7 @@ def score(
     backtest: Path | None,
     watch: Watch | None = None,
     accept: Callable[[], object] | None = None,
+    rule: ChurnRule | None = None,
 ) -> Scored:
     """Write the scores of every customer known at ``as_of``; who is not at risk is listed without a probability.
 
@@ -112,10 +114,12 @@ def score(
         Is shown the rows as the model sees them, and how many there are in all.
     accept : callable, optional
         Called once every row was seen, before ``out`` is written; it may refuse.
+    rule : ChurnRule, optional
+        Says the probability of churn in the model's place, see :func:`churnml.flow.simple_rule.rule_in_place`.
     """
     n_rows = sum(parquet_rows(bucket_path(features, number)) for number in range(history.n_buckets))
     alike = _alike(history, models, features)
-    scorer = RowScorer(params, history, models, alike=alike, backtest=backtest, watch=watch, n_rows=n_rows)
+    scorer = RowScorer(params, history, models, alike=alike, backtest=backtest, watch=watch, n_rows=n_rows, rule=rule)
     with (
         private_folder(features.parent, "scoring") as folder,
         step("score customers", history.n_buckets, unit="buckets") as advance,

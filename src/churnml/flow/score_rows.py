@@ -16,6 +16,7 @@ from churnml.campaign.economics import risk_bands
 from churnml.config import Params
 from churnml.errors import ModelError
 from churnml.estimators.artifact import LoadedModel
+from churnml.estimators.baselines import ChurnRule
 from churnml.estimators.churn import ChurnClassifier
 from churnml.estimators.matrix import KEYS, to_matrix
 from churnml.flow.predictions import read_predictions
@@ -102,6 +103,8 @@ class RowScorer:
     watch : Watch, optional
     n_rows : int
         Rows in all batches.
+    rule : ChurnRule, optional
+        Says the probability of churn in the model's place; all else follows from it, reasons apart.
     """
 
     def __init__(
@@ -114,9 +117,11 @@ class RowScorer:
         backtest: Path | None,
         watch: Watch | None,
         n_rows: int,
+        rule: ChurnRule | None = None,
     ) -> None:
         self._params, self._history, self._models = params, history, models
         self._watch, self._n_rows, spec = watch, n_rows, models.churn.spec
+        self._rule = rule
         classifier = models.classifier
         self._reasons = RiskReasons(
             classifier.booster_,
@@ -144,7 +149,10 @@ class RowScorer:
         matrix = to_matrix(rows, self._models.churn.spec, strict=True)
         if self._watch is not None:
             self._watch(matrix, n_rows=self._n_rows)
-        p_churn = self._known_unseen(rows["customer_id"], classifier.churn_probability(matrix))
+        if self._rule is None:
+            p_churn = self._known_unseen(rows["customer_id"], classifier.churn_probability(matrix))
+        else:
+            p_churn = classifier.carry_(self._rule.predict(rows))
         curves = staying_curves(params, classifier, matrix, p_churn)
         worth = customer_worth(params, self._models.value, of_value, p_churn, curves, buying=self._buying)
         found = {"customer_id": rows["customer_id"], "p_churn": p_churn}
@@ -177,7 +185,8 @@ class RowScorer:
     def _complete(self, found: dict[str, object], n_rows: int) -> pa.Table:
         """Return all columns: those of everybody added, absent ones null, no number null-like but null."""
         found["as_of"] = pa.array(np.full(n_rows, self._history.as_of, dtype=np.int64)).cast(TIME)
-        found["model_version"] = pa.array([self._models.version] * n_rows, pa.string())
+        version = self._models.version if self._rule is None else f"{self._models.version}, by {self._rule.name} alone"
+        found["model_version"] = pa.array([version] * n_rows, pa.string())
         return pa.table([_column(found.get(field.name), field.type, n_rows) for field in SCORED], schema=SCORED)
 
 
