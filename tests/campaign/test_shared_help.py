@@ -34,12 +34,26 @@ def test_the_budget_is_never_exceeded_and_the_worst_hit_come_first(harm: np.ndar
 
 
 @given(HARM, grants())
-def test_nothing_is_left_while_another_cent_could_be_given(harm: np.ndarray, grant: Grant) -> None:
+def test_nothing_is_left_that_could_be_given(harm: np.ndarray, grant: Grant) -> None:
     found = shared_out(harm, grant)
-    left, n = grant.budget - int(found.sum()), int((found > 0).sum())
-    has_room = (found < grant.tops(harm.tolist(), unit=1)) & (found > 0)
+    left, helped = grant.budget - int(found.sum()), found > 0
+    has_room = (found < grant.tops(harm.tolist(), unit=1)) & helped
     assert left == 0 or not has_room.any()
-    assert n == min(int((harm > 0).sum()), grant.budget // grant.least)
+    assert left < grant.least or helped.sum() == (harm > 0).sum()
+
+
+@given(HARM, grants())
+def test_without_a_rate_as_many_are_helped_as_there_are_least_amounts(harm: np.ndarray, grant: Grant) -> None:
+    n = int((shared_out(harm, grant) > 0).sum())
+    assert grant.per_unit is not None or n == min(int((harm > 0).sum()), grant.budget // grant.least)
+
+
+def test_with_a_rate_the_worst_hit_get_their_due_while_the_budget_lasts() -> None:
+    bounds = {"least": Decimal(2), "most": Decimal(30), "per_unit": Decimal("0.1")}
+    harm = np.array([900, 200, 100, 100, 5])
+    assert shared_out(harm, Grant(budget=Decimal(55), **bounds)).tolist() == [3000, 2000, 500, 0, 0]
+    assert shared_out(harm, Grant(budget=Decimal(51), **bounds)).tolist() == [3000, 2000, 0, 0, 0]
+    assert shared_out(harm, Grant(budget=Decimal(99), **bounds)).tolist() == [3000, 2000, 1000, 1000, 200]
 
 
 def test_shares_are_those_of_the_harm() -> None:

@@ -125,13 +125,19 @@ def test_the_report_reads_in_both_languages(rehearsed: Path) -> None:
         assert text in page
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_bytes(rehearsed: Path, project: Path, tmp_path: Path) -> None:
     assert churnml("drill", *WORDS, "--out", str(tmp_path / "again"), folder=project) == 0
     assert digests(tmp_path / "again") == digests(rehearsed)
 
 
 @pytest.mark.parametrize(
-    "target", ["reports/warning.json", "data/lists/retention/contact.csv", "models/churn/model.txt"]
+    "target",
+    [
+        "reports/warning.json",
+        pytest.param("data/lists/retention/contact.csv", marks=pytest.mark.slow),
+        pytest.param("mlflow.db", marks=pytest.mark.slow),
+    ],
 )
 def test_writing_to_production_in_a_drill_raises_and_leaves_nothing(
     project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, target: str

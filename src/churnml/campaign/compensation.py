@@ -94,7 +94,7 @@ def compensation_list(
         as_of=as_of,
         model_version=version,
         files={"helped": _helped_file(helped), "not_helped": _others_file(others, why)},
-        paragraphs=_paragraphs(concern, harm, plan.language),
+        paragraphs=_paragraphs(concern, harm, grant, plan.language),
         tiles=_tiles(given, grant, plan),
         tables=[
             *_reasons(why, plan.language),
@@ -133,12 +133,13 @@ def _others_file(others: pa.Table, why: pa.Array) -> pa.Table:
     return pa.table({**columns, "reason": why, "reason_code": why})
 
 
-def _paragraphs(concern: Concern, harm: Harm, language: str) -> list[tuple[str, str]]:
+def _paragraphs(concern: Concern, harm: Harm, grant: Grant, language: str) -> list[tuple[str, str]]:
     key = f"compensation.harm_{harm.measure}"
     measure = (
         words(key, language) if has_words(key) else words("compensation.harm_column", language, column=harm.measure)
     )
-    return [(concern.rule, ""), (measure, ""), (words("compensation.how", language), "note")]
+    how = words("compensation.how_shared" if grant.per_unit is None else "compensation.how_due", language)
+    return [(concern.rule, ""), (measure, ""), (how, ""), (words("compensation.how", language), "note")]
 
 
 def _tiles(given: Int64s, grant: Grant, plan: CampaignPlan) -> list[tuple[str, str]]:

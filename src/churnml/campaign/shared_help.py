@@ -29,7 +29,7 @@ class Grant:
     most : Decimal or None
         Nobody gets more; None = no such bound.
     per_unit : Decimal or None
-        Nobody gets more for one unit of harm, `least` apart; None = no such bound.
+        What one unit of harm is due, within the bounds; None = the budget is shared in proportion to harm.
 
     Raises
     ------
@@ -47,7 +47,7 @@ class Grant:
             raise ValueError("least must be above 0, most not below it, and the budget not below 0")
 
     def tops(self, harm: Sequence[int], *, unit: int) -> Int64s:
-        """Return the most each may get, harm counted in so many parts of its unit."""
+        """Return what is due to each, or the most each may get, harm counted in so many parts of its unit."""
         most = self.budget if self.most is None else self.most
         if self.per_unit is None:
             return np.full(len(harm), max(self.least, most), dtype=np.int64)
@@ -77,8 +77,10 @@ def cents(amount: Decimal) -> int:
 def shared_out(harm: Int64s, grant: Grant, *, unit: int = 1) -> Int64s:
     """Return what each customer gets, in cents.
 
-    As many of the worst hit are helped as the budget has the least amount for. What is left is shared among them in
-    proportion to their harm, within the bounds; what rounding leaves goes to the worst hit, a cent each.
+    Where a unit of harm is due something, the worst hit get what is due to them while the budget lasts; the first for
+    whom it does not suffice gets what is left, where that is not below the least amount. Else as many of the worst hit
+    are helped as the budget has the least amount for, and what is left is shared among them in proportion to their
+    harm; what rounding leaves goes to the worst hit, a cent each.
 
     Parameters
     ----------
@@ -102,7 +104,19 @@ def shared_out(harm: Int64s, grant: Grant, *, unit: int = 1) -> Int64s:
     found = np.zeros(len(harm), dtype=np.int64)
     n = min(int((harm > 0).sum()), grant.budget // grant.least)
     if n:
-        found[:n] = _in_proportion(harm[:n], grant.tops(harm[:n].tolist(), unit=unit), grant)
+        share = _in_proportion if grant.per_unit is None else _while_it_lasts
+        found[:n] = share(harm[:n], grant.tops(harm[:n].tolist(), unit=unit), grant)
+    return found
+
+
+def _while_it_lasts(_harm: Int64s, due: Int64s, grant: Grant) -> Int64s:
+    """Return what is due to the worst hit, up to the budget."""
+    spent = np.cumsum(due)
+    n = int(np.searchsorted(spent, grant.budget, side="right"))
+    found = np.where(np.arange(len(due)) < n, due, 0)
+    left = grant.budget - (int(spent[n - 1]) if n else 0)
+    if n < len(due) and left >= grant.least:
+        found[n] = left
     return found
 
 

@@ -57,7 +57,9 @@ def compensate(
     least: Annotated[str | None, typer.Option(help="Least amount for whoever is helped.")] = None,
     most: Annotated[str | None, typer.Option(help="Most for one customer.")] = None,
     harm: Annotated[str | None, typer.Option(help="rows, amount, value or a number column of the table.")] = None,
-    per_unit: Annotated[str | None, typer.Option(help="Most for one unit of harm.")] = None,
+    per_unit: Annotated[
+        str | None, typer.Option(help="What one unit of harm is due; else the budget is shared in proportion.")
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="Folder; default: data/notices/<name>.")] = None,
     params: Annotated[Path, typer.Option(help="Parameter file.")] = PARAMS,
 ) -> None:

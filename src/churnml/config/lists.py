@@ -133,12 +133,12 @@ class Compensation(Block):
         "table (its sum), or `value` (value at risk).",
     )
     budget: Money = Field(description="At most this in all, in the currency of the histories, to the cent.")
-    least: Annotated[Money, Field(gt=0)] = Field(
-        description="Least amount for whoever is helped: the smaller, the more are helped; money above 0."
-    )
+    least: Annotated[Money, Field(gt=0)] = Field(description="Least amount for whoever is helped; money above 0.")
     most: Money | None = Field(default=None, description="Most for one customer, money; null = no such bound.")
     per_unit: Annotated[Decimal, Field(gt=0, le=10**9)] | None = Field(
-        default=None, description="Most for one unit of harm, money, for example 0.1 of the amount; null = no bound."
+        default=None,
+        description="What one unit of harm is due, money, for example 0.1: the worst hit get theirs while the "
+        "budget lasts; null = the budget is shared in proportion to harm.",
     )
 
     @model_validator(mode="after")

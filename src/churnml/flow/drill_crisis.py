@@ -25,7 +25,7 @@ Int64s = npt.NDArray[np.int64]
 Kind = Literal["silence", "complaints", "refunds", "cancellations", "dissatisfaction"]
 KINDS: tuple[Kind, ...] = ("silence", "complaints", "refunds", "cancellations", "dissatisfaction")
 EXPECTED: Mapping[str, tuple[str, ...]] = {
-    "silence": ("activity", "losses"),
+    "silence": ("activity", "cancellations", "losses"),
     "complaints": ("complaints",),
     "refunds": ("refunds",),
     "cancellations": ("cancellations", "losses"),
