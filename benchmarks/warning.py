@@ -6,6 +6,7 @@ Usage: python -m benchmarks.warning
 
 from __future__ import annotations
 
+import dataclasses
 from collections import Counter
 
 import numpy as np
@@ -47,6 +48,32 @@ def false_alarms(seed: int, first: int, last: int) -> int:
     return found
 
 
+def with_model(seed: int, *, factor: float = 1.0, noise: float) -> Series:
+    """Return weeks whose risk wanders as a model foretold, at twice its level and up to noise."""
+    rng = np.random.default_rng(seed)
+    weeks = np.arange(N)
+    rate = np.exp(np.cumsum(rng.normal(0, 0.08, N)) + 0.3 * np.sin(2 * np.pi * (weeks / YEAR + rng.random())))
+    rate *= 30 / rate.mean()
+    counts = rng.poisson(rng.gamma(rate * np.where(weeks >= JUMP, factor, 1.0) / 0.3, 0.3)).astype(np.float64)
+    foretold = 2 * rate * np.exp(rng.normal(0, noise, N))
+    foretold[:78] = np.nan
+    return Series("losses", counts, np.full(N, 3000.0), np.ones(N), np.ones(N, dtype=bool), False, foretold)
+
+
+def beside_model(noise: float, *, use: bool, n: int = 60) -> tuple[float, float]:
+    """Return the share of doublings flagged within two weeks, and false alarms a company in 26 quiet weeks."""
+    fast = false = 0
+    for seed in range(n):
+        quiet, doubled = (with_model(seed, factor=factor, noise=noise) for factor in (1.0, 2.0))
+        if not use:
+            quiet, doubled = (dataclasses.replace(each, foretold=None) for each in (quiet, doubled))
+        fast += first_alarm(doubled, JUMP, is_plain=False) < 2
+        rule = {"alpha": LOSSES, "guard": GUARD, "year": YEAR, "alone": ALONE_OF_LOSSES}
+        flags = [judged(quiet, week, **rule).status == "alarm" for week in range(130, N)]
+        false += sum(flag and not any(flags[max(0, place - 2) : place]) for place, flag in enumerate(flags))
+    return fast / n, false / n
+
+
 def main() -> None:
     print("losses a week   within two weeks   plain threshold   mean weeks   plain   (of 100)")
     for mean in (15, 20, 30, 60):
@@ -55,6 +82,11 @@ def main() -> None:
         fast = [sum(after < 2 for after in each) for each in (found, plain)]
         print(f"{mean:13}{fast[0]:19}{fast[1]:18}{np.mean(found):13.1f}{np.mean(plain):8.1f}")
     quiet = Counter(false_alarms(seed, 104, N) for seed in range(100, 150))
+    print("risk that wanders, 30 losses a week   doublings flagged   false alarms in half a year")
+    for name, noise in (("foretold exactly", 0.0), ("foretold within 15 %", 0.15), ("not foretold", 0.5)):
+        for use in (True, False):
+            fast_share, false = beside_model(noise, use=use)
+            print(f"{name + (', model used' if use else ', past alone'):36}{fast_share:19.0%}{false:30.2f}")
     print("quiet years of seven series, by false alarms: " + ", ".join(f"{n}: {quiet[n]}" for n in sorted(quiet)))
 
 

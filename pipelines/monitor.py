@@ -24,7 +24,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     scores = read_parquet(args.scores, columns=list(COMPARED))
     report = monitor(params, history, models.churn, scores, features=args.features, root=root)
     write_report(report, args.report, args.page, language=params.campaign.language)
-    keep_scores(params, args.scores, root=root, model_version=models.version)
+    keep_scores(
+        params,
+        args.scores,
+        root=root,
+        model_version=models.version,
+        learned_until=models.churn.meta.get("learned_until"),
+    )
     return 0
 
 

@@ -189,7 +189,8 @@ def test_results_name_every_file_of_a_campaign(golden: Path) -> None:
     found = results(golden)
     lists = {name.rpartition("/")[2] for name in found if name.startswith("data/lists/retention/")}
     tables = {f"{name}.csv" for name in ("contact", "delta", "excluded", "holdout")}
-    assert lists == {*tables, "contact.parquet", "contact.xlsx", "decisions.parquet", "index.html", "manifest.json"}
+    parquet = {f"{name}.parquet" for name in ("contact", "decisions", "work")}
+    assert lists == {*tables, *parquet, "contact.xlsx", "index.html", "manifest.json"}
     assert {"models/churn/model.txt", "models/churn/model.json", "models/clv/model.txt"} <= set(found)
 
 

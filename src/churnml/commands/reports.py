@@ -88,7 +88,7 @@ def warn(
         language = loaded.campaign.language
         if as_of is None:
             folder, history = out or root / "reports", open_history(root / "data" / "prepared")
-            found = with_response(verdict_of(loaded, history), loaded, history, root=root)
+            found = with_response(verdict_of(loaded, history, root=root), loaded, history, root=root)
         else:
             found = verdict_as_of(loaded.at(as_of), root=root)
             # The last verdict, which the model guard reads, stays what it is.

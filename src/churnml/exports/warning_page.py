@@ -72,8 +72,11 @@ def _findings(found: Found, language: str) -> Iterator[Paragraph]:
             yield Paragraph(_alarm(each, language), "warning")
         if last["to_arrive"]:
             yield Paragraph(words("warning.to_arrive", language, n=last["to_arrive"], **told), "note")
-    if found["figures"] and found["figures"][0]["baseline"] == "level":
-        yield Paragraph(words("warning.no_season", language), "note")
+    if found["figures"]:
+        losses = found["figures"][0]
+        yield Paragraph(words(f"warning.expected_by_{losses['expected_by']}", language), "note")
+        if losses["baseline"] == "level":
+            yield Paragraph(words("warning.no_season", language), "note")
 
 
 def _alarm(each: Found, language: str) -> str:

@@ -160,6 +160,7 @@ def score_as_of(params: Params, *, root: Path, reference: str, out: Path) -> dic
         "regime": regime.facts(),
         "simple_rule": None if rule is None else rule.name,
     }
-    keep_scores(params, out, root=root, model_version=models.version)
+    until = models.churn.meta.get("learned_until")
+    keep_scores(params, out, root=root, model_version=models.version, learned_until=until)
     write_json(facts, manifest)
     return facts

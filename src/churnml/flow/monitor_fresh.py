@@ -48,5 +48,11 @@ def monitor_as_of(params: Params, *, root: Path, reference: str) -> dict[str, An
         score(params, history, models, scores, features=features, backtest=backtest, rule=rule)
         said = read_parquet(scores, columns=list(COMPARED))
         report = monitor(params, history, models.churn, said, features=features, root=root)
-        keep_scores(params, scores, root=root, model_version=models.version)
+        keep_scores(
+            params,
+            scores,
+            root=root,
+            model_version=models.version,
+            learned_until=models.churn.meta.get("learned_until"),
+        )
     return report

@@ -41,7 +41,7 @@ class ScoreRecord:
     day : date
     facts : mapping
         ``as_of_us``, ``horizon_days``, ``lead_days``, ``grace_days``, ``churn`` (digest of the definition),
-        ``model_version``, ``n_known``, ``n_at_risk``, ``mean_p``, ``mean_clv``.
+        ``model_version``, ``learned_until``, ``n_known``, ``n_at_risk``, ``mean_p``, ``mean_clv``.
     path : Path
     """
 
@@ -60,7 +60,9 @@ def churn_digest(params: Params) -> str:
     return digest_bytes(json.dumps(block, sort_keys=True).encode())[:12]
 
 
-def keep_scores(params: Params, scores: Path, *, root: Path, model_version: str) -> None:
+def keep_scores(
+    params: Params, scores: Path, *, root: Path, model_version: str, learned_until: str | None = None
+) -> None:
     """Keep what a run said of those at risk, under its day; older days are thinned, and forgotten in the end.
 
     Of very many customers a sample is kept by hash: the same ones each time.
@@ -73,6 +75,8 @@ def keep_scores(params: Params, scores: Path, *, root: Path, model_version: str)
         without a probability are counted only.
     root : Path
     model_version : str
+    learned_until : str, optional
+        ISO date up to which the model knew outcomes.
     """
     as_of, churn, n_known = params.histories.as_of_us, params.churn, parquet_rows(scores)
     kept, sums = [], _Sums()
@@ -87,6 +91,7 @@ def keep_scores(params: Params, scores: Path, *, root: Path, model_version: str)
         "grace_days": churn.grace_days,
         "churn": churn_digest(params),
         "model_version": model_version,
+        "learned_until": learned_until,
         "n_known": n_known,
         "n_at_risk": sums.n_rows,
         "mean_p": sums.mean("p_churn"),

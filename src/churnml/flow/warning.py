@@ -13,6 +13,7 @@ from churnml.config import Params
 from churnml.exports.warning_page import warning_page
 from churnml.flow.crises import crises_of
 from churnml.flow.response import with_response
+from churnml.flow.warning_model import model_expected
 from churnml.flow.warning_parts import excess_by_part
 from churnml.flow.warning_series import Watch, watched_series
 from churnml.histories.crises import in_force
@@ -47,7 +48,7 @@ def make_warning(params: Params, history: History, *, root: Path, report: Path, 
     dict
         As :func:`verdict_of` returns it, with what was agreed for it.
     """
-    found = with_response(verdict_of(params, history), params, history, root=root)
+    found = with_response(verdict_of(params, history, root=root), params, history, root=root)
     write_warning(found, report, page, language=params.campaign.language)
     return found
 
@@ -63,8 +64,15 @@ def exit_code_of(found: dict[str, Any]) -> int:
     return {"alarm": ALARM_CODE, "unknown": UNKNOWN_CODE}.get(found["verdict"], 0)
 
 
-def verdict_of(params: Params, history: History) -> dict[str, Any]:
+def verdict_of(params: Params, history: History, *, root: Path | None = None) -> dict[str, Any]:
     """Return the verdict at the end of the history.
+
+    Parameters
+    ----------
+    params : Params
+    history : History
+    root : Path, optional
+        Project folder, where scores of earlier runs are kept; None = what was due follows customers at risk alone.
 
     Returns
     -------
@@ -81,7 +89,8 @@ def verdict_of(params: Params, history: History) -> dict[str, Any]:
     if params.churn.definition != "label":
         first = history.tables[params.churn.table].first_us
         weeks = weeks_until(history.as_of, first=first, most=block.history_weeks)
-        figures = figures_of(params, watched_series(params, history, weeks), weeks)
+        foretold = None if root is None else model_expected(params, weeks, root=root)
+        figures = figures_of(params, watched_series(params, history, weeks, foretold=foretold), weeks)
         parts = _parts(params, history, weeks, figures[0])
     alarms = [each["name"] for each in figures if each["since"] is not None]
     known = crises_of(params, history, known_by=history.as_of)
@@ -126,7 +135,8 @@ def figures_of(params: Params, watches: Sequence[Watch], weeks: Weeks) -> list[d
     -------
     list of dict
         ``name``, ``tables``, ``is_channel``, ``falls``, ``status`` of the last week (``quiet``, ``alarm``, ``missing``,
-        ``silent``, ``short``), ``baseline``, ``since`` and ``plain_since`` (when the alarm began, and when a plain
+        ``silent``, ``short``), ``baseline``, ``expected_by`` (``past``, or ``model`` where past scores explain it
+        better), ``since`` and ``plain_since`` (when the alarm began, and when a plain
         threshold would have), ``since_observed`` and ``since_expected`` (the alarm's known weeks together), ``weeks``.
     """
     of_losses, of_others = alphas(len(watches) - 1, per_year=params.warning.false_alarms_per_year, year=weeks.year)
@@ -174,6 +184,7 @@ def _figure(watch: Watch, verdicts: Sequence[Verdict], weeks: Weeks) -> dict[str
         "falls": watch.series.falls,
         "status": _status(watch, last),
         "baseline": last.kind,
+        "expected_by": last.expected_by,
         "since": None if since is None else _begin(weeks, since),
         "plain_since": None if plain is None else _begin(weeks, plain),
         "since_observed": sum(row["observed"] for row in told) if told else None,

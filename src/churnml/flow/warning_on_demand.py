@@ -31,4 +31,4 @@ def verdict_as_of(params: Params, *, root: Path) -> dict[str, Any]:
     """
     with private_folder(root / "data", "warning") as folder:
         history = read_histories(params, root=root, target=folder / "prepared")
-        return with_response(verdict_of(params, history), params, history, root=root)
+        return with_response(verdict_of(params, history, root=root), params, history, root=root)

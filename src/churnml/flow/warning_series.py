@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -55,7 +55,7 @@ class Watch:
     is_channel: bool = False
 
 
-def watched_series(params: Params, history: History, weeks: Weeks) -> list[Watch]:
+def watched_series(params: Params, history: History, weeks: Weeks, *, foretold: Floats | None = None) -> list[Watch]:
     """Return losses first, then what runs ahead of them, then the channels by which customers are heard.
 
     Parameters
@@ -64,6 +64,8 @@ def watched_series(params: Params, history: History, weeks: Weeks) -> list[Watch
         Churn of any definition but ready labels.
     history : History
     weeks : Weeks
+    foretold : ndarray of float64, shape (n_weeks,), optional
+        Losses that the churn model expected of each week before it.
     """
     roles = relationship_roles(params, history, at=history.as_of)
     parts = map_buckets(
@@ -76,7 +78,9 @@ def watched_series(params: Params, history: History, weeks: Weeks) -> list[Watch
         for name, counts in part.items():
             total[name] = total.get(name, 0) + counts
     made = _Maker(params, history, weeks, total)
-    return [*made.leading(roles), *made.channels()]
+    losses, *others = made.leading(roles)
+    losses = replace(losses, series=replace(losses.series, foretold=foretold))
+    return [losses, *others, *made.channels()]
 
 
 def _counts(params: Params, history: History, roles: Roles, bucket: Bucket, weeks: Weeks) -> Counts:

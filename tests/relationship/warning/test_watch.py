@@ -119,3 +119,45 @@ def test_the_line_is_that_of_statsmodels() -> None:
     assert due.dispersion == pytest.approx(fit.scale)
     gradient = design[150:152] * due.mean[:, None]
     assert due.covariance == pytest.approx(gradient @ fit.cov_params() @ gradient.T)
+
+
+def with_model(seed: int, *, factor: float = 1.0, noise: float = 0.0):
+    """Return a series whose risk wanders as a model foretold, up to noise; customers at risk stay as many."""
+    rng = np.random.default_rng(seed)
+    wander = np.exp(np.cumsum(rng.normal(0, 0.12, N)) - 0.5)
+    rate = 40 * wander / wander.mean()
+    counts = rng.poisson(rate * np.where(np.arange(N) >= 150, factor, 1.0)).astype(np.float64)
+    foretold = 3 * rate * np.exp(rng.normal(0, noise, N))
+    foretold[:60] = np.nan
+    plain = simulated(1)
+    return dataclasses.replace(plain, counts=counts, foretold=foretold)
+
+
+def verdict(series, week: int = 150):
+    return judged(series, week, alpha=LOSSES, guard=GUARD, year=YEAR)
+
+
+def test_what_a_model_foretold_is_due_where_it_explains_the_past_better_and_its_level_need_not_be_right() -> None:
+    for seed in range(6):
+        series = with_model(seed)
+        found = verdict(series)
+        assert (found.status, found.expected_by) == ("quiet", "model")
+        assert found.expected == pytest.approx(series.foretold[150] / 3, rel=0.15)
+        assert verdict(with_model(seed, factor=2.2), 151).status == "alarm"
+
+
+def test_a_model_that_explains_no_more_or_does_not_know_the_weeks_has_no_say() -> None:
+    assert verdict(with_model(3, noise=2.0)).expected_by == "past"
+    series = with_model(3)
+    for weeks in (slice(150, 151), slice(0, 130)):
+        foretold = series.foretold.copy()
+        foretold[weeks] = np.nan
+        assert verdict(dataclasses.replace(series, foretold=foretold)).expected_by == "past"
+
+
+def test_what_was_foretold_of_later_weeks_or_those_of_the_guard_changes_nothing() -> None:
+    series = with_model(4)
+    foretold = series.foretold.copy()
+    foretold[150 - GUARD : 149] *= 9
+    foretold[151:] *= 9
+    assert verdict(dataclasses.replace(series, foretold=foretold)) == verdict(series)

@@ -17,6 +17,7 @@ __all__ = ["ALONE_OF_LOSSES", "Series", "Status", "Verdict", "alphas", "judged",
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
 Status = Literal["quiet", "alarm", "missing", "short"]
+Basis = Literal["past", "model"]
 _WINDOWS = (1, 2)
 """Weeks taken together: a jump shows in one, what is smaller in two."""
 _MOST_PAST_YEARS = 5
@@ -40,6 +41,8 @@ class Series:
         False before the table began and where rows are missing.
     falls : bool
         Whether it is a fall that warns.
+    foretold : ndarray of float64, shape (n_weeks,), optional
+        What a model expected of each week before it began, above 0; NaN where it did not.
     """
 
     name: str
@@ -48,6 +51,7 @@ class Series:
     completeness: Floats
     known: Bools
     falls: bool = False
+    foretold: Floats | None = None
 
     @property
     def base(self) -> Floats:
@@ -73,6 +77,8 @@ class Verdict:
     p_value : float
         Of the more extreme of one and two weeks, corrected for having looked at both.
     kind : {"season", "level"} or None
+    expected_by : {"past", "model"}
+        What is due follows customers at risk, or what a model foretold.
     is_plain_alarm : bool
         Whether the raw rate alone is beyond its mean and so many standard deviations.
     """
@@ -86,6 +92,7 @@ class Verdict:
     p_value: float = np.nan
     kind: Kind | None = None
     is_plain_alarm: bool = False
+    expected_by: Basis = "past"
 
 
 def alphas(n_others: int, *, per_year: float, year: float) -> tuple[float, float]:
@@ -136,7 +143,7 @@ def judged(series: Series, week: int, *, alpha: float, guard: int, year: float, 
     observed = float(series.counts[week])
     estimated = observed / float(series.completeness[week])
     windows = [n for n in _WINDOWS if _whole(series, week, n)]
-    due = _due(series, week, windows[-1], guard=guard, year=year)
+    due, basis = _better_due(series, week, windows[-1], guard=guard, year=year)
     if due is None:
         return Verdict(week, "short", observed, estimated)
     share = {1: alone, 2: 1 - alone} if len(windows) > 1 else {1: 1.0}
@@ -154,6 +161,7 @@ def judged(series: Series, week: int, *, alpha: float, guard: int, year: float, 
         min(1.0, min(tails)),
         due.kind,
         _is_plain_alarm(series, week, alpha=alpha, guard=guard, year=year),
+        basis,
     )
 
 
@@ -168,18 +176,58 @@ def _past(series: Series, week: int, *, guard: int, year: float) -> npt.NDArray[
     return first + np.flatnonzero(usable[first : max(last, 0)]).astype(np.int64)
 
 
-def _due(series: Series, week: int, n: int, *, guard: int, year: float) -> Forecast | None:
-    past = _past(series, week, guard=guard, year=year)
-    ahead = np.arange(week - n + 1, week + 1, dtype=np.int64)
+def _better_due(series: Series, week: int, n: int, *, guard: int, year: float) -> tuple[Forecast | None, Basis]:
+    """Return what some weeks were due to bring, by what explains the past weeks better: exposure, or a model.
+
+    A model's expectation takes the place of the exposure (a risk-adjusted chart [1]_), so that its level need not be
+    right. It must know the weeks judged and enough of those before, and explain these better than trend, season and
+    exposure do: smaller mean of squared Pearson residuals, both corrected for what was fitted. The weeks judged have no
+    say in it.
+
+    References
+    ----------
+    .. [1] Steiner, Cook, Farewell, Treasure (2000). Monitoring surgical performance using risk-adjusted cumulative sum
+       charts. Biostatistics 1, 441-452.
+    """
+    past, ahead = _past(series, week, guard=guard, year=year), np.arange(week - n + 1, week + 1, dtype=np.int64)
+    plain = _forecast(series, series.base, past, ahead, year=year)
+    foretold = None if series.foretold is None else np.nan_to_num(series.foretold * series.completeness)
+    if plain is None or foretold is None or not (foretold[ahead] > 0).all():
+        return plain, "past"
+    told = past[foretold[past] > 0]
+    by_model = _forecast(series, foretold, told, ahead, year=year)
+    if by_model is None:
+        return plain, "past"
+    misfits = [
+        _misfit(series, base, learned, told, year=year) for base, learned in ((series.base, past), (foretold, told))
+    ]
+    return (by_model, "model") if misfits[1] < misfits[0] else (plain, "past")
+
+
+def _forecast(
+    series: Series, base: Floats, past: npt.NDArray[np.int64], ahead: npt.NDArray[np.int64], *, year: float
+) -> Forecast | None:
     return forecast(
         series.counts[past],
-        series.base[past],
+        base[past],
         past,
         ahead=ahead,
-        ahead_exposure=series.base[ahead],
+        ahead_exposure=base[ahead],
         year=year,
         falls=series.falls,
     )
+
+
+def _misfit(
+    series: Series, base: Floats, past: npt.NDArray[np.int64], weeks: npt.NDArray[np.int64], *, year: float
+) -> float:
+    """Return the mean squared Pearson residual of some past weeks, per degree of freedom."""
+    found = _forecast(series, base, past, weeks, year=year)
+    if found is None:
+        return np.inf
+    fitted = 1 if found.kind == "level" else 4
+    squares = (series.counts[weeks] - found.mean) ** 2 / found.mean
+    return float(squares.sum() / max(1, len(weeks) - fitted))
 
 
 def _is_plain_alarm(series: Series, week: int, *, alpha: float, guard: int, year: float) -> bool:
