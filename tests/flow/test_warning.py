@@ -194,3 +194,13 @@ def test_the_verdict_of_an_earlier_date_is_that_of_the_rows_known_then(golden: P
     churnml("warn", "--as-of", "2024-04-01", folder=root)
     assert place.read_bytes() == first
     assert not (root / "reports" / "warning.json").exists()
+
+
+def test_a_crisis_that_lasts_is_the_regime_and_stands_on_the_page(golden: Path) -> None:
+    params, history = load_params(golden / "params.yaml"), open_history(golden / "data/prepared")
+    fire = {"name": "fire", "type": "operations", "start": "2024-06-01"}
+    crises = type(params.crises).model_validate({"declared": [fire, {**fire, "name": "over", "end": "2024-06-20"}]})
+    found = verdict_of(params.model_copy(update={"crises": crises}), history)
+    assert (found["regime"], [each["name"] for each in found["crises"]]) == ("crisis", ["fire"])
+    assert "The crisis “fire” has lasted since 2024-06-01" in PageReader(warning_page(found)).text
+    assert any("危机“fire”" in line for line in warning_lines(found, language="zh"))

@@ -61,6 +61,9 @@ def _verdict(found: Found, language: str) -> Paragraph:
 
 
 def _findings(found: Found, language: str) -> Iterator[Paragraph]:
+    for crisis in found.get("crises", ()):
+        told = {key: crisis[key] for key in ("name", "start")}
+        yield Paragraph(words("monitor.finding.crisis", language, **told), "warning")
     for each in found["figures"]:
         last = each["weeks"][-1]
         told = {"name": _name(each["name"], language), "start": iso_to_date(last["start"])}
