@@ -56,6 +56,7 @@ for command in (
     lists.affected,
     crisis.compensate,
     crisis.clock,
+    crisis.brief,
     crisis.drill,
     lists.alarm,
     lists.export,

@@ -113,6 +113,14 @@ def test_folders_of_a_short_id_are_found_by_their_name(tmp_path: Path) -> None:
     assert [path.name for path in (tmp_path / "data" / "customers").iterdir()] == ["170"]
 
 
+def test_a_drill_goes_as_every_list_does(tmp_path: Path) -> None:
+    folder = tmp_path / "data/drills/drill/lists/hit"
+    text(folder / "contact.csv", f"id\n{ID}\n")
+    text(folder / "manifest.json", "{}")
+    text(tmp_path / "data/drills/drill/drill.json", "{}")
+    assert sweep(layout_of(tmp_path, raw=None, tables={}), WHO).removed == ["data/drills/drill/lists/hit"]
+
+
 def test_other_data_lose_rows_at_most(tmp_path: Path) -> None:
     text(tmp_path / "data" / "older" / "orders.csv", f"id,n\n{ID},1\n{OTHER},2\n")
     text(tmp_path / "data" / "older" / "letter.txt", NAME)

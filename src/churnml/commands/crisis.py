@@ -10,7 +10,7 @@ import typer
 
 from churnml.commands.common import PARAMS, leave, say
 
-__all__ = ["clock", "compensate", "drill"]
+__all__ = ["brief", "clock", "compensate", "drill"]
 
 
 class Kind(StrEnum):
@@ -44,6 +44,37 @@ def clock(
         event = {"first": first, "until": until, "crisis": crisis}
         found = clock_on_demand(loaded, root=root, out=out or root / "reports", affected=affected, **event)
         for line in clock_lines(found, language=loaded.campaign.language):
+            say(line)
+        return 0
+
+    leave(work)
+
+
+def brief(
+    first: Annotated[str | None, typer.Option("--from", help="ISO date or time at which the event began.")] = None,
+    until: Annotated[str | None, typer.Option(help="ISO date or time at which it ended; default: it lasts.")] = None,
+    crisis: Annotated[str | None, typer.Option(help="A crisis of the register, instead of days.")] = None,
+    affected: Annotated[str | None, typer.Option(help="List of lists.affected: whom the event concerns.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder of brief.json and brief.html; default: reports.")] = None,
+    params: Annotated[Path, typer.Option(help="Parameter file.")] = PARAMS,
+) -> None:
+    """Say what retention, service, finance and communication need of an event, from one set of numbers."""
+
+    def work() -> int:
+        from churnml.config import load_params
+        from churnml.exports.brief_page import brief_lines
+        from churnml.flow.brief import brief_of, write_brief
+        from churnml.flow.clock_on_demand import window_of
+        from churnml.flow.on_demand import configured_rule
+        from churnml.histories.store import open_history
+
+        loaded, root = load_params(params), params.resolve().parent
+        history, language = open_history(root / "data" / "prepared"), loaded.campaign.language
+        rule = None if affected is None else configured_rule(loaded, affected)
+        window = window_of(loaded, history, root=root, first=first, until=until, crisis=crisis)
+        found = brief_of(loaded, history, window, root=root, affected=rule)
+        write_brief(found, out or root / "reports", language=language)
+        for line in brief_lines(found, language=language):
             say(line)
         return 0
 

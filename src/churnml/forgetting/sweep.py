@@ -32,7 +32,7 @@ _PROGRAM = {
 }
 _DATA, _OWN = "data", ".churnml"
 _MADE_DATA = tuple(
-    f"data/{name}" for name in ("customers", "exports", "lists", "notices", "receipts", "resolved", "scored")
+    f"data/{name}" for name in ("customers", "drills", "exports", "lists", "notices", "receipts", "resolved", "scored")
 )
 
 
