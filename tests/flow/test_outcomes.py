@@ -9,6 +9,7 @@ import openpyxl
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from test_cli import churnml
 
 from churnml.campaign.told_store import TOLD, told_about, told_files, told_rows
 from churnml.campaign.work import WORK, keep_work, work_rows, write_work
@@ -214,3 +215,18 @@ def test_the_newest_contact_of_a_customer_comes_first(root: Path, params: Params
     ]
     until = parse_instant("2024-07-04", timezone="UTC")
     assert [each["outcome"] for each in told_about(root, "b", until=until, timezone="UTC")] == ["not_reached"]
+
+
+@pytest.mark.parametrize(("text", "code"), [(CALLS, 3), ("Customer,Result,Date\na,done,2024-07-02\n", 0)])
+def test_the_command_says_by_its_code_that_rows_could_not_be_used(
+    text: str, code: int, root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert churnml("outcomes", str(calls(root, text)), "--as-of", "2024-07-10", folder=root) == code
+    told = capsys.readouterr()
+    assert "3 customers to contact: 1 reached" in told.out
+    assert ("rows could not be used" in told.err) is (code == 3)
+
+
+def test_a_day_that_is_none_is_refused_before_anything_is_kept(root: Path) -> None:
+    assert churnml("outcomes", str(calls(root)), "--as-of", "10.07.2024", folder=root) == 2
+    assert not (root / TOLD).exists()

@@ -15,15 +15,17 @@ from churnml.timeline import parse_instant
 __all__ = ["campaign_problems"]
 
 
-def campaign_problems(campaign: Campaign, histories: Histories, treatments: Treatments | None) -> Iterator[Problem]:
-    """Yield what is wrong between the campaign and the tables it asks."""
+def campaign_problems(
+    campaign: Campaign, histories: Histories, treatments: Treatments | None, *, is_told: bool = False
+) -> Iterator[Problem]:
+    """Yield what is wrong between the campaign and the tables it asks; ``is_told``: contacts are told of afterwards."""
     customers = next((t for t in histories.tables.values() if isinstance(t, CustomersTable)), None)
     numbers, categories = (customers.numbers, customers.categories) if customers is not None else ((), ())
     yield from _unknown(campaign.value_column, numbers, ("value_column",), "numbers")
     yield from _unknown(campaign.segment, categories, ("segment",), "categories")
     if campaign.consent is not None:
         yield from _consent_problems(campaign.consent, histories)
-    yield from _history_problems(campaign, treatments)
+    yield from _history_problems(campaign, treatments, is_told=is_told)
     versions: list[tuple[KeyPath, Campaign | Policy]] = [((), campaign)]
     versions += [(("policies", place), policy) for place, policy in enumerate(campaign.policies)]
     for inside, rules in versions:
@@ -63,11 +65,11 @@ def _consent_problems(consent: ConsentHistory, histories: Histories) -> Iterator
             )
 
 
-def _history_problems(campaign: Campaign, treatments: Treatments | None) -> Iterator[Problem]:
+def _history_problems(campaign: Campaign, treatments: Treatments | None, *, is_told: bool) -> Iterator[Problem]:
     """Yield that pauses and caps ask for past contacts which are not declared."""
     asked = [name for name in ("cap", "pause_days") if getattr(campaign, name)]
-    if asked and (treatments is None or treatments.table is None):
-        next_step = "Name the table of past contacts in treatments.table."
+    if asked and not is_told and (treatments is None or treatments.table is None):
+        next_step = "Name the table of past contacts in treatments.table, or see outcomes.are_contacts."
         yield Problem(_at(asked[0]), "needs the past contacts", "config.missing_key", next_step)
     by_channel = any(channel != "any" for channel in campaign.pause_days)
     if by_channel and treatments is not None and treatments.channel is None:

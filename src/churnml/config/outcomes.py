@@ -29,6 +29,10 @@ class Outcomes(Block):
         description="How a CSV file is written; null = UTF-8, ISO 8601 times, and of comma, semicolon and tab the one "
         "that parts the header.",
     )
+    are_contacts: bool = Field(
+        default=False,
+        description="Pauses and caps go by contacts told of by `churnml outcomes`, with no table in treatments needed.",
+    )
     digest: str | None = Field(
         default=None,
         description="Written by `configure`: SHA-256 of the contacts told so far.",

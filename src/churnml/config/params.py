@@ -113,7 +113,7 @@ class Params(Block):
             *_snapshot_problems(self.snapshots),
             *_feature_problems(self.features, self.histories),
             *_value_column_problems(self),
-            *campaign_problems(self.campaign, self.histories, self.treatments),
+            *campaign_problems(self.campaign, self.histories, self.treatments, is_told=self.outcomes.are_contacts),
             *export_problems(self.exports),
             *impact_problems(self.impact, self.histories),
             *crisis_problems(self.crises, self.histories),
