@@ -41,9 +41,9 @@ def test_shell_blocks_call_what_there_is(block: CodeBlock) -> None:
 
 
 @pytest.mark.slow
-def test_mlflow_has_these_commands() -> None:
-    told = subprocess.run(["mlflow", "--help"], capture_output=True, text=True, check=True).stdout
-    assert {name for name in MLFLOW if re.search(rf"\b{name}\b", told)} == MLFLOW
+@pytest.mark.parametrize("name", sorted(MLFLOW))
+def test_mlflow_has_these_commands(name: str) -> None:
+    subprocess.run(["mlflow", name, "--help"], capture_output=True, check=True)
 
 
 @each("python")

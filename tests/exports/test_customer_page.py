@@ -32,6 +32,9 @@ def a_file(**changes: Any) -> dict[str, Any]:
         "contracts": [],
         "latest": [{"day": "2024-06-02", "table": "orders", "amount": "5.00", "values": {"channel": "a|b"}}],
         "lists": [],
+        "contacts": [
+            {"day": "2024-06-12", "campaign": "june", "outcome": "refused", "channel": "phone", "owner": "a|c"}
+        ],
         "company_changes": [],
         "missing": ["answers"],
     }
@@ -44,6 +47,13 @@ def test_the_page_runs_nothing_and_speaks_both_languages() -> None:
     assert "<b>7</b>" in page.text
     assert "nothing is known of satisfaction" in page.text
     assert "未知不等于满意" in page.text
+
+
+def test_what_came_of_a_contact_is_told_in_words() -> None:
+    text = PageReader(customer_page(a_file())).text
+    assert "Refused" in text
+    assert "a|c" in text
+    assert "Contacts and what came" not in PageReader(customer_page(a_file(contacts=[]))).text
 
 
 def test_the_language_asked_for_is_shown_first() -> None:
