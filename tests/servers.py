@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import socket
 import subprocess
 import sys
@@ -97,16 +98,24 @@ def dies_within_a_run(handler: BaseHTTPRequestHandler, number: int) -> None:
 
 
 @contextlib.contextmanager
-def real_server(folder: Path) -> Iterator[str]:
-    """Run ``mlflow server`` over a SQLite file of its own on a free port; yield its address once it answers."""
+def real_server(folder: Path, *, keeper: tuple[str, str] | None = None) -> Iterator[str]:
+    """Run ``mlflow server`` over a SQLite file of its own on a free port; yield its address once it answers.
+
+    With a ``keeper`` (name and password) it asks everybody who they are, as docs/operations.md sets it up.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     port = free_port()
     command = [
         *(sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"),
         *("--backend-store-uri", f"sqlite:///{folder / 'server.db'}", "--artifacts-destination", str(folder / "files")),
     ]
+    environment = dict(os.environ)
+    if keeper is not None:
+        command += ["--app-name", "basic-auth"]
+        _write_users(folder / "auth.ini", *keeper)
+        environment |= {"MLFLOW_FLASK_SERVER_SECRET_KEY": "0" * 64, "MLFLOW_AUTH_CONFIG_PATH": str(folder / "auth.ini")}
     with (folder / "log").open("wb") as log:
-        process = subprocess.Popen(command, stdout=log, stderr=log, cwd=folder, start_new_session=True)
+        process = subprocess.Popen(command, stdout=log, stderr=log, cwd=folder, env=environment, start_new_session=True)
     address = f"http://127.0.0.1:{port}"
     try:
         _wait_until_it_answers(address, process)
@@ -114,6 +123,17 @@ def real_server(folder: Path) -> Iterator[str]:
     finally:
         process.terminate()
         process.wait(timeout=60)
+
+
+def _write_users(path: Path, name: str, password: str) -> None:
+    path.write_text(
+        "[mlflow]\ndefault_permission = NO_PERMISSIONS\n"
+        f"database_uri = sqlite:///{path.with_name('users.db')}\n"
+        f"admin_username = {name}\nadmin_password = {password}\n"
+        "authorization_function = mlflow.server.auth:authenticate_request_basic_auth\n",
+        "utf-8",
+    )
+    path.chmod(0o600)
 
 
 def _wait_until_it_answers(address: str, process: subprocess.Popen[bytes]) -> None:

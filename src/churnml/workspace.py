@@ -33,8 +33,10 @@ _CARRIED = "project"
 """Folder of the installed package with the files of the pipeline."""
 _PARTS = ("dvc.yaml", "pipelines", "src")
 _NOT_FOR_GIT = """\
-# Data of customers, and what a run makes of them.
-/data/
+# Data of customers, and what a run makes of them; `dvc add data/raw` may leave its pointer here.
+/data/*
+!/data/*.dvc
+!/data/.gitignore
 /models/*
 !/models/promotions.jsonl
 /reports/

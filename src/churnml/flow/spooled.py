@@ -42,11 +42,13 @@ def deliver_all(settings: Tracking, root: Path, *, new: Sequence[str] = ()) -> d
     for entry in tracking.pending(root):
         try:
             done[entry] = tracking.deliver(root, entry)
-        except EnvironmentFault:
+        except EnvironmentFault as error:
             if settings.when_unreachable == "fail" and new:
                 _forget(root, [name for name in new if name not in done])
                 raise
-            _tell(f"the tracking store does not answer; {_places(root)} and go there with the next run or churnml sync")
+            is_denied = error.rule == "environment.tracking_denied"
+            why = error.problem if is_denied else "the tracking store does not answer"
+            _tell(f"{why}; {_places(root)} and go there with the next run or churnml sync")
             break
         except ModelError as error:
             if entry in new:

@@ -84,11 +84,18 @@ def features_block(churned: Churned) -> Block:
     return {"windows_days": Choice(fitting, why)}
 
 
+_NO_TREATMENTS = (
+    "before the second list: the table of who was contacted, or {ignore: true} if nobody is; without it a run after a "
+    "delivered list refuses to learn"
+)
+
+
 def treatments_block(drafts: Sequence[Draft]) -> tuple[Block, list[Question]]:
     """Propose which rows are contacts that tried to keep customers."""
     table = next((d for d in drafts if is_treatment_table(d)), None)
     if table is None:
-        return {}, []
+        is_dated = any(draft.kind in {"events", "spells"} for draft in drafts)
+        return {}, [Question("treatments", _NO_TREATMENTS)] if is_dated else []
     block = {"table": Choice(table.name, "by its name: past contacts, whose customers say little about staying alone")}
     arms = [
         (name, control)

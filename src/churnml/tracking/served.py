@@ -134,7 +134,7 @@ def _stream(stream: Any) -> Any:
 
 
 def _raised(facts: Mapping[str, Any]) -> ChurnmlError:
-    if facts["rule"] == "environment.tracking":
+    if str(facts["rule"]).startswith("environment.tracking"):
         _CHILD.left = 0.0
     told = {key: facts[key] for key in ("rule", "file", "line", "column", "count", "next_step")}
     return _KINDS.get(int(facts["exit_code"]), ChurnmlError)(str(facts["problem"]), **told)

@@ -43,6 +43,7 @@ _DEFAULTS = {
     "MLFLOW_HTTP_REQUEST_BACKOFF_JITTER": "0.5",
     "MLFLOW_HTTP_RESPECT_RETRY_AFTER_HEADER": "false",
 }
+_NOT_LET_IN = {"UNAUTHENTICATED", "PERMISSION_DENIED", "CUSTOMER_UNAUTHORIZED"}
 _OUR_REQUEST_WAS_REFUSED = {"INVALID_PARAMETER_VALUE", "RESOURCE_DOES_NOT_EXIST", "BAD_REQUEST"}
 
 
@@ -98,8 +99,8 @@ def open_store(root: Path) -> Iterator[Store]:
     for name, value in _DEFAULTS.items():
         os.environ.setdefault(name, value)
     from mlflow.exceptions import MlflowException
-    from sqlalchemy.exc import SQLAlchemyError
 
+    others: tuple[type[Exception], ...] = (OSError, sqlite3.Error, *_database_errors())
     for name in ("mlflow", "alembic"):
         logging.getLogger(name).setLevel(logging.WARNING)
     try:
@@ -114,10 +115,21 @@ def open_store(root: Path) -> Iterator[Store]:
             raise ModelError(
                 "refused by the model registry", rule="model.registry_refused", next_step="Run churnml doctor."
             ) from error
+        if error.error_code in _NOT_LET_IN:
+            raise _denied() from error
         raise _full(root, error) or unusable() from error
-    except (OSError, sqlite3.Error, SQLAlchemyError) as error:
+    except others as error:
         # MLflow lets what its database library says while a store is made pass as it is.
         raise _full(root, error) or unusable() from error
+
+
+def _database_errors() -> tuple[type[Exception], ...]:
+    """Return what a database library raises; a server is spoken to without one."""
+    try:
+        from sqlalchemy.exc import SQLAlchemyError
+    except ModuleNotFoundError:
+        return ()
+    return (SQLAlchemyError,)
 
 
 def _full(root: Path, error: BaseException | None) -> EnvironmentFault | None:
@@ -150,6 +162,16 @@ def unusable() -> EnvironmentFault:
         rule="environment.tracking",
         file="mlflow.db" if _configured_uri() is None else None,
         next_step="Check disk and permissions, or the server MLFLOW_TRACKING_URI names, then run again.",
+    )
+
+
+def _denied() -> EnvironmentFault:
+    """Return the error for a server that answers, and does not let us in; neither name nor password is told."""
+    return EnvironmentFault(
+        "the tracking server does not let us in with this user name and password",
+        rule="environment.tracking_denied",
+        next_step="Set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD to those of a user who may read, and for "
+        "training write, the experiments and models, then run again.",
     )
 
 
