@@ -53,7 +53,7 @@ def brief_of(
         known; ``views``: role -> names; ``verdict``, ``alarms``, ``messages`` (class -> actions due), ``channels``
         (channel -> reached), ``window``, ``missing``.
     """
-    verdict = with_response(verdict_of(params, history), params, history, root=root)
+    verdict = with_response(verdict_of(params, history, root=root), params, history, root=root)
     clock = clock_of(params, history, window, root=root, concerned=affected)
     numbers = {name: None for names in VIEWS.values() for name in names}
     numbers |= _of_verdict(verdict) | _of_clock(clock)

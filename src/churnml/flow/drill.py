@@ -133,11 +133,11 @@ def _rehearsed(
     copies: Path,
 ) -> dict[str, Any]:
     crisis = made.crisis
-    replay = list(_replay(params, history, made, copies))
+    replay = list(_replay(params, history, made, copies, root=root))
     expected = EXPECTED[crisis.kind]
     first = next((week for week in replay if any(_kind(name) in expected for name in week["new"])), None)
     drilled = write_edited(history, copies / "drilled", edit=made.edit)
-    verdict = with_response(verdict_of(params, drilled), params, drilled, root=root) | {"drill": MARK}
+    verdict = with_response(verdict_of(params, drilled, root=root), params, drilled, root=root) | {"drill": MARK}
     write_warning(verdict, temp / "warning.json", temp / "warning.html", language=params.campaign.language)
     lists, helped = _lists(params, drilled, made, grant, root=root, temp=temp)
     return {
@@ -178,7 +178,7 @@ def _alive(params: Params, history: History, at: int) -> dict[int, npt.NDArray[n
     return found
 
 
-def _replay(params: Params, history: History, made: Synthetic, copies: Path) -> Iterator[dict[str, Any]]:
+def _replay(params: Params, history: History, made: Synthetic, copies: Path, *, root: Path) -> Iterator[dict[str, Any]]:
     """Yield the verdict of each week after the start, as it would have been then, with and without the crisis.
 
     The weeks end with the first in which an expected alarm is raised that is not raised without the crisis.
@@ -187,7 +187,7 @@ def _replay(params: Params, history: History, made: Synthetic, copies: Path) -> 
     ends = [*range(start + WEEK_DAYS * DAY_US, history.as_of, WEEK_DAYS * DAY_US), history.as_of]
     for at in ends:
         alarms, before = (
-            verdict_of(params, write_edited(history, copies / name, edit=edit, as_of=at))["alarms"]
+            verdict_of(params, write_edited(history, copies / name, edit=edit, as_of=at), root=root)["alarms"]
             for name, edit in (("with", made.edit), ("without", None))
         )
         new = [name for name in alarms if name not in before]
