@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from churnml.config import load_params
 from churnml.flow.deliver import make_lists
 from churnml.flow.guard import regime_of
 from churnml.flow.known import contact_data
 from churnml.flow.list_files import RECORDS
+from churnml.flow.named import open_named
 from churnml.flow.other_lists import make_other_lists
 from churnml.flow.plan import campaign_plan
-from churnml.histories.store import open_history
 from churnml.parquet import read_parquet
 from churnml.stage import parse_paths, run_stage
 
@@ -20,7 +21,7 @@ from churnml.stage import parse_paths, run_stage
 def main(argv: Sequence[str] | None = None) -> int:
     """Decide for every customer: contact, hold out, or leave out with the first reason; write the files."""
     args = parse_paths(argv, inputs=["prepared", "scores", "labels", "warning"], outputs=["lists", "holdouts"])
-    params, history = load_params(args.params), open_history(args.prepared)
+    params, history = load_params(args.params), open_named(args.prepared, root=Path.cwd())
     regime = regime_of(params, history, verdict=args.warning)
     scores, plan = read_parquet(args.scores), campaign_plan(params, regime=regime)
     places = {"labels": args.labels, "folder": args.lists, "holdouts": args.holdouts, "records": RECORDS}

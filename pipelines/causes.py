@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from churnml.config import load_params
 from churnml.flow.causes import make_causes
-from churnml.histories.store import open_history
+from churnml.flow.named import open_named
 from churnml.parquet import read_parquet
 from churnml.stage import parse_paths, run_stage
 
@@ -18,7 +19,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     make_causes(
         load_params(args.params),
-        open_history(args.prepared),
+        open_named(args.prepared, root=Path.cwd()),
         read_parquet(args.scores),
         features=args.features,
         model=args.churn_model,

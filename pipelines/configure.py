@@ -10,6 +10,7 @@ from churnml.flow.crisis_playbook import with_response_digest
 from churnml.flow.export_plan import check_exports, with_export_digests
 from churnml.flow.forgotten import with_forgotten_digest
 from churnml.flow.playbook import check_playbooks, with_playbook_digests
+from churnml.flow.pseudonyms import with_pseudonym_key
 from churnml.flow.relationship_actions import with_actions_digest
 from churnml.flow.told import with_outcomes_digest
 from churnml.stage import parse_paths, run_stage
@@ -26,6 +27,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     check_playbooks(params, root=root)
     params = with_playbook_digests(with_own_digests(params, root=root), root=root)
     params = with_forgotten_digest(with_export_digests(params, root=root), root=root)
+    params = with_pseudonym_key(params, root=root)
     check_exports(params, root=root)
     params = with_response_digest(with_actions_digest(params, root=root), root=root)
     params = with_outcomes_digest(params, root=root)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from churnml.config import load_params
 from churnml.flow.monitor import COMPARED, monitor, write_report
+from churnml.flow.named import hides_of
 from churnml.flow.score import load_models
 from churnml.flow.score_records import keep_scores
 from churnml.histories.store import open_history
@@ -24,12 +25,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     scores = read_parquet(args.scores, columns=list(COMPARED))
     report = monitor(params, history, models.churn, scores, features=args.features, root=root)
     write_report(report, args.report, args.page, language=params.campaign.language)
+    hides = hides_of(history, root=root)
     keep_scores(
         params,
         args.scores,
         root=root,
         model_version=models.version,
         learned_until=models.churn.meta.get("learned_until"),
+        hides=hides,
     )
     return 0
 

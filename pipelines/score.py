@@ -12,6 +12,7 @@ from churnml.flow.model_features import features_to_score
 from churnml.flow.promotions import require_approved
 from churnml.flow.score import load_models, score
 from churnml.flow.simple_rule import rule_in_place
+from churnml.histories.identities import IDENTITIES
 from churnml.histories.store import open_history
 from churnml.stage import parse_paths, run_stage
 from churnml.storage import private_folder
@@ -32,7 +33,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     rule = rule_in_place(params, regime_of(params, history, verdict=args.warning), models.churn)
     with private_folder(args.features.parent, "shown") as folder:
         features = features_to_score(params, history, models, folder, root=Path.cwd(), made=args.features)
-        score(params, history, models, args.scores, features=features, backtest=args.churn_backtest, rule=rule)
+        score(
+            params,
+            history,
+            models,
+            args.scores,
+            features=features,
+            backtest=args.churn_backtest,
+            rule=rule,
+            identities=IDENTITIES,
+        )
     return 0
 
 

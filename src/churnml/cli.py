@@ -64,6 +64,7 @@ for command in (
     lists.outcomes,
     privacy.forget,
     privacy.key,
+    privacy.identities,
 ):
     app.command()(command)
 

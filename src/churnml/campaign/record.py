@@ -13,10 +13,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from churnml.campaign.columns import WITHOUT_FIGURES
+from churnml.campaign.kept_ids import Known, as_delivered, hidden
 from churnml.campaign.targeting import Decisions
 from churnml.dated import days_kept, keep_dated, newest_of_day
 from churnml.errors import DataError
-from churnml.parquet import read_parquet, write_parquet
+from churnml.parquet import parquet_bytes, read_parquet, write_parquet
+from churnml.privacy.pseudonyms import Pseudonyms
 
 __all__ = [
     "RECORDS",
@@ -83,7 +85,7 @@ def record_facts(table: pa.Table) -> Mapping[str, str]:
         raise DataError("not a record of decisions", rule="data.damaged") from error
 
 
-def keep_record(written: Path, store: Path) -> None:
+def keep_record(written: Path, store: Path, *, hides: Pseudonyms | None = None) -> None:
     """Keep the record of a run under its campaign and day; what was kept before is never touched.
 
     Runs of one day are numbered. A run that decided what the newest of its day did adds nothing.
@@ -94,6 +96,8 @@ def keep_record(written: Path, store: Path) -> None:
         Parquet file with the :func:`record` of the run.
     store : Path
         Folder ``<store>/<campaign>/<as_of>/<number>-<digest>.parquet``.
+    hides : Pseudonyms, optional
+        Put pseudonyms in the place of ids in what is kept.
 
     Raises
     ------
@@ -105,13 +109,23 @@ def keep_record(written: Path, store: Path) -> None:
     facts = record_facts(read_parquet(written, columns=[]))
     if not _DAY.fullmatch(facts["as_of"]) or not re.fullmatch(r"[a-z0-9][a-z0-9_-]*", facts["campaign"]):
         raise DataError("not a record of decisions", rule="data.damaged", file=written.name)
-    keep_dated(written.read_bytes(), store / facts["campaign"], date.fromisoformat(facts["as_of"]))
+    data = written.read_bytes() if hides is None else parquet_bytes(hidden(read_parquet(written), hides))
+    keep_dated(data, store / facts["campaign"], date.fromisoformat(facts["as_of"]))
 
 
-def previous_record(store: Path, campaign: str, *, before: date) -> pa.Table | None:
+def previous_record(store: Path, campaign: str, *, before: date, names: Known | None = None) -> pa.Table | None:
     """Return the newest record of the latest day before a day; None where there is none.
 
-    A rerun of a day is thus compared with what the first run of that day was compared with.
+    A rerun of a day is thus compared with what the first run of that day was compared with. Where ids are hidden and
+    it is not known whose they are, there is none either.
+
+    Parameters
+    ----------
+    store : Path
+    campaign : str
+    before : date
+    names : Known, optional
+        Whose hidden ids are; who is not known any more is left out.
 
     Raises
     ------
@@ -119,10 +133,12 @@ def previous_record(store: Path, campaign: str, *, before: date) -> pa.Table | N
         If that record is damaged.
     """
     earlier = [day for day in days_kept(store / campaign) if day < before]
-    return read_parquet(newest_of_day(store / campaign, earlier[-1])) if earlier else None
+    if not earlier:
+        return None
+    return as_delivered(read_parquet(newest_of_day(store / campaign, earlier[-1])), names)
 
 
-def decisions_about(store: Path, customer: str, *, until: str) -> list[dict[str, Any]]:
+def decisions_about(store: Path, customer: str, *, until: str, stored: str | None = None) -> list[dict[str, Any]]:
     """Return what lists decided about a customer, the newest record of each campaign and day, newest day first.
 
     Parameters
@@ -131,6 +147,8 @@ def decisions_about(store: Path, customer: str, *, until: str) -> list[dict[str,
     customer : str
     until : str
         ISO date of the last day looked at.
+    stored : str, optional
+        The customer's pseudonym, where that may stand in the place of the id.
 
     Returns
     -------
@@ -142,7 +160,8 @@ def decisions_about(store: Path, customer: str, *, until: str) -> list[dict[str,
         for day in (day for day in days_kept(folder) if day.isoformat() <= until[:10]):
             table = read_parquet(newest_of_day(folder, day))
             facts = {name: record_facts(table)[name] for name in ("campaign", "as_of")}
-            for row in table.filter(pc.equal(table["customer_id"].cast(pa.string()), customer)).to_pylist():
+            ids = pa.array([customer, stored or customer], pa.string())
+            for row in table.filter(pc.is_in(table["customer_id"].cast(pa.string()), value_set=ids)).to_pylist():
                 found.append(facts | {name: row.get(name) for name in _TOLD})
     return sorted(found, key=lambda each: (each["as_of"], each["campaign"]), reverse=True)
 

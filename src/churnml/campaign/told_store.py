@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -12,9 +12,11 @@ from zoneinfo import ZoneInfo
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from churnml.campaign.kept_ids import Known, as_delivered, hidden
 from churnml.campaign.told import TOLD_SCHEMA
 from churnml.dated import all_kept, keep_dated
 from churnml.parquet import parquet_bytes, read_parquet
+from churnml.privacy.pseudonyms import Pseudonyms
 from churnml.storage import digest_bytes
 
 __all__ = ["TOLD", "add_told", "told_about", "told_digest", "told_files", "told_rows"]
@@ -23,17 +25,27 @@ TOLD = Path(".churnml") / "outcomes"
 """Where a project keeps them."""
 
 _FACTS = b"churnml"
+View = Callable[[pa.Table], pa.Table | None]
 
 
-def told_rows(root: Path) -> pa.Table:
+def told_rows(root: Path, *, names: Known | None = None, view: View | None = None) -> pa.Table:
     """Return every told contact in the order in which it was told.
+
+    Parameters
+    ----------
+    root : Path
+    names : Known, optional
+        Whose ids are that were hidden when they were kept; who is not known any more is left out.
+    view : callable, optional
+        Takes the table of an import and returns it with other ids than those delivered; None = it is left out.
 
     Raises
     ------
     DataError
         If a file of them is damaged.
     """
-    tables = [read_parquet(path).select(TOLD_SCHEMA.names).cast(TOLD_SCHEMA) for path in all_kept(root / TOLD)]
+    seen = ((view or (lambda table: as_delivered(table, names)))(read_parquet(path)) for path in all_kept(root / TOLD))
+    tables = [table.select(TOLD_SCHEMA.names).cast(TOLD_SCHEMA) for table in seen if table is not None]
     return pa.concat_tables(tables).combine_chunks() if tables else TOLD_SCHEMA.empty_table()
 
 
@@ -50,9 +62,11 @@ def told_digest(root: Path) -> str:
     return digest_bytes("\n".join(names).encode()) if names else ""
 
 
-def told_about(root: Path, customer: str, *, until: int, timezone: str) -> list[dict[str, Any]]:
+def told_about(
+    root: Path, customer: str, *, until: int, timezone: str, names: Known | None = None
+) -> list[dict[str, Any]]:
     """Return the contacts of one customer up to an instant, the newest first; days are those of a time zone."""
-    rows = told_rows(root)
+    rows = told_rows(root, names=names)
     rows = rows.filter(pc.equal(rows["customer_id"], customer))
     rows = rows.filter(pc.less_equal(rows["at"].cast(pa.int64()), until))
     found = sorted(enumerate(rows.to_pylist()), key=lambda each: (each[1]["at"], each[0]), reverse=True)
@@ -67,7 +81,15 @@ def told_about(root: Path, customer: str, *, until: int, timezone: str) -> list[
     ]
 
 
-def add_told(rows: pa.Table, root: Path, *, told_on: date, sources: Sequence[str]) -> int:
+def add_told(
+    rows: pa.Table,
+    root: Path,
+    *,
+    told_on: date,
+    sources: Sequence[str],
+    names: Known | None = None,
+    hides: Pseudonyms | None = None,
+) -> int:
     """Keep the contacts that were not told before; return how many these are.
 
     Parameters
@@ -78,6 +100,10 @@ def add_told(rows: pa.Table, root: Path, *, told_on: date, sources: Sequence[str
     told_on : date
     sources : sequence of str
         SHA-256 of the files they came from.
+    names : Known, optional
+        Whose ids are that were hidden when they were kept.
+    hides : Pseudonyms, optional
+        Put pseudonyms in the place of ids in what is kept now.
 
     Raises
     ------
@@ -86,7 +112,7 @@ def add_told(rows: pa.Table, root: Path, *, told_on: date, sources: Sequence[str
     EnvironmentFault
         If it cannot be written.
     """
-    known = set(map(_key, told_rows(root).to_pylist()))
+    known = set(map(_key, told_rows(root, names=names).to_pylist()))
     places = []
     for place, row in enumerate(rows.to_pylist()):
         if _key(row) not in known:
@@ -96,7 +122,7 @@ def add_told(rows: pa.Table, root: Path, *, told_on: date, sources: Sequence[str
         return 0
     facts = json.dumps({"told_on": told_on.isoformat(), "sources": sorted(sources)}, sort_keys=True).encode()
     new = rows.take(pa.array(places)).replace_schema_metadata({_FACTS: facts})
-    keep_dated(parquet_bytes(new), root / TOLD, told_on)
+    keep_dated(parquet_bytes(hidden(new, hides)), root / TOLD, told_on)
     return len(places)
 
 

@@ -12,10 +12,12 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from churnml.campaign.kept_ids import Known, as_delivered, hidden
 from churnml.campaign.record import RECORDS
 from churnml.dated import days_kept, keep_dated, newest_of_day
 from churnml.errors import DataError
-from churnml.parquet import read_parquet, write_parquet
+from churnml.parquet import parquet_bytes, read_parquet, write_parquet
+from churnml.privacy.pseudonyms import Pseudonyms
 
 __all__ = ["ARMS", "WORK", "WORK_FILE", "WorkList", "keep_work", "kept_work", "work_rows", "write_work"]
 
@@ -83,7 +85,7 @@ def write_work(rows: pa.Table, path: Path, *, name: str, day: date) -> None:
     write_parquet(rows.replace_schema_metadata({_FACTS: facts}), path)
 
 
-def keep_work(written: Path, store: Path) -> None:
+def keep_work(written: Path, store: Path, *, hides: Pseudonyms | None = None) -> None:
     """Keep the work of a list under its name and day; what was kept before is never touched.
 
     Parameters
@@ -92,6 +94,8 @@ def keep_work(written: Path, store: Path) -> None:
         As :func:`write_work` wrote it.
     store : Path
         Folder ``<store>/<list>/<as_of>/<number>-<digest>.parquet``.
+    hides : Pseudonyms, optional
+        Put pseudonyms in the place of ids in what is kept.
 
     Raises
     ------
@@ -102,11 +106,14 @@ def keep_work(written: Path, store: Path) -> None:
     facts = json.loads(found) if found else {}
     if not _NAME.fullmatch(facts.get("list", "")) or not _DAY.fullmatch(facts.get("as_of", "")):
         raise DataError("not the work of a list", rule="data.damaged", file=written.name)
-    keep_dated(written.read_bytes(), store / facts["list"], date.fromisoformat(facts["as_of"]))
+    data = written.read_bytes() if hides is None else parquet_bytes(hidden(read_parquet(written), hides))
+    keep_dated(data, store / facts["list"], date.fromisoformat(facts["as_of"]))
 
 
-def kept_work(root: Path) -> Iterator[WorkList]:
+def kept_work(root: Path, *, names: Known | None = None) -> Iterator[WorkList]:
     """Yield every list kept, by name and day, the newest run of each day; damaged ones are left out.
+
+    Ids are as delivered; a list whose ids are hidden, and nobody knows whose they are (``names``), is left out as well.
 
     Of lists that were made before their work was kept, what is known is who was to be contacted on which channel.
     """
@@ -114,8 +121,10 @@ def kept_work(root: Path) -> Iterator[WorkList]:
         days = {day: root / store / name for store in (RECORDS, WORK) for day in days_kept(root / store / name)}
         for day in sorted(days):
             try:
-                table = read_parquet(newest_of_day(days[day], day))
+                table = as_delivered(read_parquet(newest_of_day(days[day], day)), names)
             except DataError:
+                continue
+            if table is None:
                 continue
             arms = {arm: table.filter(pc.equal(table["decision"], arm)) for arm in ARMS}
             yield WorkList(name, day, work_rows(arms))

@@ -9,7 +9,7 @@ import typer
 
 from churnml.commands.common import PARAMS, leave, say
 
-__all__ = ["forget", "key"]
+__all__ = ["forget", "identities", "key"]
 
 
 def key(
@@ -28,6 +28,21 @@ def key(
             return 0
         made, path = add_key(root)
         say(f"{made.id}  made, in {path}. Keep a copy apart from the data: without it nobody can be recognised.")
+        return 0
+
+    leave(work)
+
+
+def identities(params: Annotated[Path, typer.Option(help="Parameter file.")] = PARAMS) -> None:
+    """Make the list of whose the pseudonyms are anew, from the tables as delivered and the key."""
+
+    def work() -> int:
+        from churnml.config import load_params
+        from churnml.flow.identities import make_identities
+        from churnml.histories.identities import IDENTITIES
+
+        n = make_identities(load_params(params), root=params.resolve().parent)
+        say(f"{n:,} customers can be named again, by {IDENTITIES.as_posix()}. It is for nobody else's eyes.")
         return 0
 
     leave(work)

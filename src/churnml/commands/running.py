@@ -19,7 +19,9 @@ def _run(root: Path, stages: Sequence[str], *, as_of: str | None = None) -> int:
     """Check the parameters, which DVC reads before any stage could say what is wrong with them, and run."""
     from churnml.config import load_params
     from churnml.flow.another_day import AnotherDay
+    from churnml.flow.carried_ids import carry_ids_over
     from churnml.flow.list_files import keep_records
+    from churnml.flow.pseudonyms import pseudonyms_of
     from churnml.flow.raw import folder_of
     from churnml.flow.spooled import deliver_older, waiting
     from churnml.workspace import TARGETS, require_folder, run_pipeline
@@ -29,8 +31,11 @@ def _run(root: Path, stages: Sequence[str], *, as_of: str | None = None) -> int:
         day = at_day(load_params(root / PARAMS), as_of).histories.as_of
         change = AnotherDay(root / PARAMS, day)
     if (root / "dvc.yaml").exists():
-        keep_records(root)
-        require_folder(root, folder_of(load_params(root / "params.yaml")))
+        params = load_params(root / "params.yaml")
+        hides = pseudonyms_of(params, root=root)
+        carry_ids_over(root, hides)
+        keep_records(root, hides=hides)
+        require_folder(root, folder_of(params))
     code = run_pipeline(root, targets=stages or TARGETS, error_file=ERROR_FILE, change=change)
     if code == 0 and before and waiting(root) == before:
         # The stage that records trainings had nothing to do.

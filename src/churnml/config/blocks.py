@@ -288,7 +288,16 @@ class Gate(Block):
 
 
 class Privacy(Block):
-    """How persons who ask for it are forgotten."""
+    """How ids of customers are hidden, and persons who ask for it forgotten."""
+
+    pseudonyms: bool = Field(
+        default=False,
+        description="Keyed pseudonyms stand in the place of customers' ids in all that is prepared, learned and kept; "
+        "scores, lists and files for people name ids as delivered. Needs a key: `churnml key`.",
+    )
+    key: str | None = Field(
+        default=None, description="Written by `configure`: name of the key that pseudonyms are made with."
+    )
 
     retrain_within_days: Days = Field(
         default=30, description="By when a model that learned from a forgotten person is trained anew, days, 1 to 3650."

@@ -75,7 +75,7 @@ class Params(Block):
     campaign: Campaign = Field(default=Campaign(), description="Whom to contact.")
     exports: Exports = Field(default=Exports(), description="Into which CRMs and platforms the list goes.")
     lists: Lists = Field(default=Lists(), description="What is listed beside the retention campaign.")
-    privacy: Privacy = Field(default=Privacy(), description="How persons who ask for it are forgotten.")
+    privacy: Privacy = Field(default=Privacy(), description="How ids are hidden, and persons who ask for it forgotten.")
     monitoring: Monitoring = Field(default=Monitoring(), description="When a run says that something needs attention.")
     outcomes: Outcomes = Field(default=Outcomes(), description="What is told of contacts, and in which words.")
     impact: Impact = Field(default=Impact(), description="What the company's own changes did.")

@@ -125,8 +125,8 @@ def _losses(params: Params, history: History, loaded: LoadedModel, features: Pat
         bucket = Bucket(history, number)
         customer, since, last, back = _lost_in(params, history, bucket)
         said = stated_texts(bucket, history, columns, customer, last, since)
-        ids = bucket.customers.take(pa.array(customer)).to_pylist()
-        reasons = causes_before(loaded, bucket_path(features, number), ids, since, **named)
+        ids, stored = (each.take(pa.array(customer)).to_pylist() for each in (bucket.customers, bucket.stored_ids))
+        reasons = causes_before(loaded, bucket_path(features, number), stored, since, **named)
         margin = _margin_before(params, history, bucket, customer, last)
         return [
             Loss(

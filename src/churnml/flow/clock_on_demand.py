@@ -10,9 +10,10 @@ from churnml.errors import ConfigError, did_you_mean
 from churnml.exports.clock_page import clock_page
 from churnml.flow.clock import Window, clock_of
 from churnml.flow.crises import crises_of
+from churnml.flow.named import open_named
 from churnml.flow.on_demand import configured_rule
 from churnml.flow.response import alerts_of
-from churnml.histories.store import History, open_history
+from churnml.histories.store import History
 from churnml.storage import read_json, write_bytes, write_json
 from churnml.timeline import days_to_us, parse_instant, us_to_iso
 
@@ -44,7 +45,7 @@ def clock_on_demand(
     dict
         As :func:`churnml.flow.clock.clock_of`.
     """
-    history = open_history(root / "data" / "prepared")
+    history = open_named(root / "data" / "prepared", root=root)
     rule = None if affected is None else configured_rule(params, affected)
     window = window_of(params, history, root=root, **given)
     found = clock_of(params, history, window, root=root, concerned=rule)

@@ -45,7 +45,7 @@ class Reach:
 
     def __init__(self, params: Params, history: History, root: Path) -> None:
         self.params, self.history = params, history
-        self.listed = dict(_by_customer(_listings(params, root)))
+        self.listed = dict(_by_customer(_listings(params, root, history)))
         contacts = past_contact_rows(params, history, root=root)
         self.contacted = None
         if contacts is not None:
@@ -111,8 +111,8 @@ class Reach:
         return told | {"overdue": told["overdue"] - int((returned & (days > standard)).sum())}
 
 
-def _listings(params: Params, root: Path) -> Iterator[tuple[pa.ChunkedArray, pa.Array]]:
-    for work in kept_work(root):
+def _listings(params: Params, root: Path, history: History) -> Iterator[tuple[pa.ChunkedArray, pa.Array]]:
+    for work in kept_work(root, names=history.names):
         instant = parse_instant(work.day, timezone=params.histories.timezone)
         listed = work.table.filter(pc.equal(work.table["decision"], "contact"))
         yield listed["customer_id"], pa.array(np.full(listed.num_rows, instant, dtype=np.int64))

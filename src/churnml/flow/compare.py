@@ -23,7 +23,8 @@ from churnml.evaluation.promotion import promotion_verdict
 from churnml.exports.compare_page import compare_page
 from churnml.flow.buckets import read_buckets
 from churnml.flow.judge import terms_of, verdict_record
-from churnml.flow.predictions import read_predictions
+from churnml.flow.predictions import key_of_predictions, read_predictions
+from churnml.flow.pseudonyms import under_key
 from churnml.flow.versions import kept_backtest
 from churnml.reasons.causes import reason_causes
 from churnml.reasons.ranking import risk_reasons
@@ -102,7 +103,8 @@ def compare_versions(
     with private_folder(root / "data", "compare") as folder:
         models = {side.version: fetched(root, model, side, folder / str(side.version)) for side in (old, new)}
     tested, is_out_of_time = _backtest(root, model, new)
-    said = _champion_says(root, model, old, models[old.version], tested)
+    key_id = key_of_predictions(kept_backtest(root, model, new.digest) or root)
+    said = _champion_says(root, model, old, models[old.version], tested, key_id=key_id)
     found = compare(model, paired(said, tested), terms=terms_of(params, is_out_of_time=is_out_of_time))
     told |= {**found, "verdict": verdict_record(promotion_verdict(found))}
     if model == "churn":
@@ -139,12 +141,16 @@ def _backtest(root: Path, model: str, side: Side) -> tuple[Predictions, bool]:
     return found
 
 
-def _champion_says(root: Path, model: ModelName, side: Side, loaded: LoadedModel, tested: Predictions) -> Predictions:
-    """Return the champion's predictions of rows it has not learned from."""
+def _champion_says(
+    root: Path, model: ModelName, side: Side, loaded: LoadedModel, tested: Predictions, *, key_id: str | None
+) -> Predictions:
+    """Return the champion's predictions of rows it has not learned from, ids as in the challenger's backtest."""
     parts = []
     folder = kept_backtest(root, model, side.digest)
     if folder is not None and (found := read_predictions(folder)) is not None:
-        parts.append(_keys_and(found[0], found[0].prefix + MODEL))
+        told = _keys_and(found[0], found[0].prefix + MODEL)
+        told = under_key(told, key_of_predictions(folder), wanted=key_id, root=root)
+        parts += [] if told is None else [told]
     fresh = _on_newer_dates(root, loaded, tested)
     if fresh is not None:
         parts.append(fresh)

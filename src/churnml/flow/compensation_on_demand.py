@@ -10,10 +10,10 @@ from pydantic import ValidationError
 from churnml.config import Compensation, Params, compensation_problems
 from churnml.errors import ConfigError, did_you_mean
 from churnml.flow.known import contact_data
+from churnml.flow.named import open_named
 from churnml.flow.on_demand import configured_rule
 from churnml.flow.other_lists import write_compensation
 from churnml.flow.plan import campaign_plan
-from churnml.histories.store import open_history
 from churnml.parquet import read_parquet
 
 __all__ = ["compensation_block", "compensation_on_demand"]
@@ -53,7 +53,7 @@ def compensation_block(params: Params, name: str, **given: str | None) -> Compen
 
 def compensation_on_demand(params: Params, *, root: Path, block: Compensation, out: Path) -> dict[str, Any]:
     """Write the list of help of a block from prepared histories and the last scores; return the manifest."""
-    history = open_history(root / "data" / "prepared")
+    history = open_named(root / "data" / "prepared", root=root)
     scores = read_parquet(root / "data" / "scored" / "scores.parquet")
     plan, rule = campaign_plan(params), configured_rule(params, block.affected)
     contacts = contact_data(params, history, plan=plan)

@@ -13,12 +13,12 @@ import pyarrow.compute as pc
 from churnml.campaign.targeting import decide
 from churnml.campaign.work import ARMS, WORK_FILE, work_rows, write_work
 from churnml.config import Params, resolved
-from churnml.flow.buckets import read_buckets
 from churnml.flow.effects import with_past_effects
 from churnml.flow.exporting import contact_rows, write_list, write_targets
 from churnml.flow.freshness import stale_tables
-from churnml.flow.known import contact_data, customer_attributes, levels_of, past_contact_rows
+from churnml.flow.known import contact_data, customer_attributes, left_by_label, levels_of, past_contact_rows
 from churnml.flow.list_files import Places, write_campaign
+from churnml.flow.named import hides_of
 from churnml.flow.plan import campaign_plan
 from churnml.flow.playbook import read_playbook
 from churnml.histories.crises import Regime
@@ -68,7 +68,7 @@ def make_lists(
         The manifest.
     """
     if params.churn.definition == "label" and labels is not None:
-        scores = _without_the_churned(scores, labels)
+        scores = _without_the_churned(scores, left_by_label(history, labels))
     zone = params.histories.timezone
     campaign = params.campaign.in_effect(params.histories.as_of_us, timezone=zone)
     plan = with_past_effects(campaign_plan(params, regime=regime), params, history)
@@ -102,14 +102,12 @@ def make_lists(
         write_work(work_rows(arms), temp / WORK_FILE, name=plan.name, day=decisions.as_of)
         write_targets(params, listed, contacts, plan=plan, root=root or Path.cwd(), folders=folders)
 
-    places = Places(folder / plan.name, records)
+    places = Places(folder / plan.name, records, hides_of(history, root=root or Path.cwd()))
     return write_campaign(params, history, scores, decisions, places, config_digest=config, also=also)
 
 
-def _without_the_churned(scores: pa.Table, labels: Path) -> pa.Table:
+def _without_the_churned(scores: pa.Table, left: pa.Array) -> pa.Table:
     """Blank the probability of customers whose label says that they have left."""
-    table = read_buckets(labels / "churn")
-    left = table.filter(pc.equal(table["is_churned"], 1))["customer_id"].combine_chunks()
     gone = pc.is_in(scores["customer_id"], value_set=left).to_numpy()
     for name in ("p_churn", "value_at_risk"):
         kept = np.where(gone, np.nan, pc.fill_null(scores[name], np.nan).to_numpy())

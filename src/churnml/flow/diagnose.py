@@ -14,6 +14,7 @@ from churnml.doctor.findings import NOTE, Ailment
 from churnml.doctor.integrity import look_at_lists, look_at_models, look_at_prepared, stale_stages
 from churnml.doctor.locks import look_at_locks, look_for_leftovers
 from churnml.doctor.objects import look_at_cache
+from churnml.doctor.people import look_at_pseudonyms
 from churnml.doctor.permissions import look_at_permissions
 from churnml.doctor.records import look_at_records
 from churnml.errors import ConfigError
@@ -43,11 +44,19 @@ def diagnose(root: Path, *, home: Path, targets: Sequence[str], rehash: bool = F
         return [*found, Ailment("doctor.no_project", "no pipeline in this folder", "churnml init FILES", NOTE)]
     raw, problem = _raw_folder(root)
     found += [*problem, *look_at_disk(root, raw), *look_at_locks(root), *look_for_leftovers(root)]
-    found += [*look_at_permissions(root), *look_at_prepared(root / "data" / "prepared")]
+    found += [*look_at_pseudonyms(root, wanted=_wants_pseudonyms(root)), *look_at_permissions(root)]
+    found += look_at_prepared(root / "data" / "prepared")
     found += [*look_at_models(root / "models"), *look_at_lists(root / "data" / "lists"), *look_at_records(root)]
     if rehash:
         found += look_at_cache(root)
     return [*found, *_look_at_stages(root, targets)]
+
+
+def _wants_pseudonyms(root: Path) -> bool:
+    try:
+        return load_params(root / "params.yaml").privacy.pseudonyms
+    except ConfigError:
+        return False
 
 
 def _raw_folder(root: Path) -> tuple[Path | None, list[Ailment]]:

@@ -104,6 +104,14 @@ def drill(
     """
     require_workspace(workspace, root=root)
     history = open_history(root / "data" / "prepared")
+    if history.key_id is not None:
+        raise ConfigError(
+            "a drill does not work with pseudonyms yet",
+            rule="config.pseudonyms",
+            file="params.yaml",
+            column="privacy.pseudonyms",
+            next_step="Drill in a copy of the project without them.",
+        )
     if params.churn.definition == "label" or not crisis.start < history.as_of:
         raise ConfigError(
             "the early warning has nothing to judge: ready labels have no dates"

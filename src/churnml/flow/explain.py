@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,10 +24,11 @@ from churnml.features.scope import touched
 from churnml.flow.buckets import bucket_path
 from churnml.flow.known import objector_ids
 from churnml.flow.list_files import RECORDS
+from churnml.flow.named import open_named
 from churnml.flow.predictions import read_predictions
 from churnml.flow.relationship_roles import relationship_roles
 from churnml.histories.bucket import Bucket
-from churnml.histories.store import History, open_history
+from churnml.histories.store import History
 from churnml.parquet import read_parquet
 from churnml.relationship.customer.file import customer_file
 from churnml.relationship.customer.issues import waiting_for
@@ -73,10 +74,13 @@ def explain(params: Params, customer: str, *, root: Path, as_of: str | None = No
     ModelError
         If the churn model was altered.
     """
-    history = open_history(root / "data" / "prepared")
+    history = open_named(root / "data" / "prepared", root=root)
+    stored = history.stored_id(customer)
     at = history.as_of if as_of is None else parse_instant(as_of, timezone=params.histories.timezone)
     at = min(at, history.as_of)
-    told = told_about(root, customer, until=NEVER if as_of is None else at, timezone=params.histories.timezone)
+    told = told_about(
+        root, customer, until=NEVER if as_of is None else at, timezone=params.histories.timezone, names=history.names
+    )
     rows = rows_of_customer(history, customer, at=at)
     # Who objected to profiling is not scored for lists, and not for this file either.
     is_scored = params.campaign.score_objectors or customer not in objector_ids(history).to_pylist()
@@ -86,8 +90,8 @@ def explain(params: Params, customer: str, *, root: Path, as_of: str | None = No
         roles=roles,
         waiting=waiting_for(BucketAt(history, bucket_number(history, customer), at), customer, roles.tickets),
         score=_score(root, customer) if is_scored and at == history.as_of else None,
-        risk=_risk(params, history, customer, root=root, at=at) if is_scored else [],
-        decisions=decisions_about(root / RECORDS, customer, until=us_to_iso(at)),
+        risk=_risk(params, history, customer, stored, root=root, at=at) if is_scored else [],
+        decisions=decisions_about(root / RECORDS, customer, until=us_to_iso(at), stored=stored),
         changes=_changes(history, customer, at=at),
         currency=params.histories.currency,
         contacts=told,
@@ -121,13 +125,13 @@ def _score(root: Path, customer: str) -> dict[str, Any] | None:
     return row
 
 
-def _risk(params: Params, history: History, customer: str, *, root: Path, at: int) -> list[dict[str, Any]]:
+def _risk(params: Params, history: History, customer: str, stored: str, *, root: Path, at: int) -> list[dict[str, Any]]:
     """Return the probability of churn at each date at which the customer was observed, and what it rests on."""
     path, folder = bucket_path(root / "data" / "features", bucket_number(history, customer)), root / "models" / "churn"
     if not path.exists() or not (folder / "model.json").exists():
         return []
     features = read_parquet(path)
-    features = features.filter(pc.equal(features["customer_id"].cast(pa.string()), customer)).unify_dictionaries()
+    features = features.filter(pc.equal(features["customer_id"].cast(pa.string()), stored)).unify_dictionaries()
     features = features.filter(pc.less_equal(features["observation_date"].cast(pa.int64()), at))
     features = features.sort_by("observation_date").combine_chunks()
     if not features.num_rows:
@@ -136,7 +140,7 @@ def _risk(params: Params, history: History, customer: str, *, root: Path, at: in
     dates = features["observation_date"].cast(pa.int64()).to_numpy()
     values = np.array(_classifier(model).churn_probability(to_matrix(features, model.spec)), dtype=np.float64)
     basis = _basis(dates, model, params, history)
-    for date, tested in _out_of_time(root, customer).items():
+    for date, tested in _out_of_time(root, {customer, stored}).items():
         values[dates == date], basis[dates == date] = tested, "unseen"
     return [
         {"date": us_to_iso(int(date))[:10], "p_churn": float(value), "basis": str(kind)}
@@ -157,14 +161,15 @@ def _basis(dates: Any, model: LoadedModel, params: Params, history: History) -> 
     return np.where(dates + reach <= until, "learned", "unseen").astype(object)
 
 
-def _out_of_time(root: Path, customer: str) -> dict[int, float]:
+def _out_of_time(root: Path, customer: Collection[str]) -> dict[int, float]:
     """Return what models that had not seen the outcome said at the tested dates."""
     folder = root / "data" / "backtest" / "churn"
     found = read_predictions(folder) if folder.exists() else None
     if found is None:
         return {}
     table = found[0].table
-    table = table.filter(pc.equal(table["customer_id"].cast(pa.string()), customer))
+    ids = pa.array(sorted(customer), pa.string())
+    table = table.filter(pc.is_in(table["customer_id"].cast(pa.string()), value_set=ids))
     dates = table["observation_date"].cast(pa.int64()).to_pylist()
     return dict(zip(dates, table["p_churnml"].to_pylist(), strict=True))
 

@@ -9,9 +9,9 @@ from churnml.config import ExportTarget, Params
 from churnml.exports.crm.target import facts_of
 from churnml.flow.exporting import read_list, write_targets
 from churnml.flow.known import contact_data
+from churnml.flow.named import open_named
 from churnml.flow.plan import campaign_plan
 from churnml.flow.receipts import EXPORTS
-from churnml.histories.store import open_history
 from churnml.storage import resolve
 
 __all__ = ["export_on_demand"]
@@ -53,7 +53,7 @@ def export_on_demand(
     entry, plan = _entry(params, target, more), campaign_plan(params)
     name = listed or plan.name
     rows = read_list(resolve(f"data/lists/{name}", root=root, key="--list"))
-    contacts = contact_data(params, open_history(root / "data" / "prepared"), plan=plan)
+    contacts = contact_data(params, open_named(root / "data" / "prepared", root=root), plan=plan)
     folder = out or root / EXPORTS / name / entry.folder
     made = write_targets(params, rows, contacts, plan=plan, root=root, folders=[(entry, folder)])
     return made[0], folder

@@ -16,6 +16,8 @@ from churnml.config import Params
 from churnml.errors import ChurnmlError
 from churnml.flow.contracts import contracts, fetched_files
 from churnml.flow.list_files import keep_records
+from churnml.flow.named import drop_identities
+from churnml.flow.pseudonyms import pseudonyms_of
 from churnml.forgetting.locks import alone
 from churnml.forgetting.places import Layout, layout_of
 from churnml.forgetting.receipt import exports_of, receipt_path, sentence, to_do, write_receipt
@@ -27,7 +29,8 @@ from churnml.histories.cells import plain, text_cells
 from churnml.histories.contract import TableContract, is_table_file
 from churnml.histories.sources import open_source
 from churnml.histories.store import open_history
-from churnml.privacy.keys import require_keys
+from churnml.privacy.keys import Key, require_keys
+from churnml.privacy.pseudonyms import Pseudonyms
 from churnml.privacy.suppression import load_suppression, suppress
 from churnml.storage import resolve
 from churnml.temporary import sweep_below
@@ -88,14 +91,15 @@ def forget(params: Params, *, root: Path, customers: Sequence[str], at: date) ->
     keys = require_keys(root)
     with alone(root):
         sweep_below(root, _TEMPORARY)
-        keep_records(root)
+        keep_records(root, hides=pseudonyms_of(params, root=root))
         layout = _layout(params, root)
-        traces = _traces(params, layout, customers)
+        traces = _traces(params, layout, [*customers, *_hidden(customers, keys)])
         before = load_suppression(root)
         was_known = {each for each in customers if before is not None and before.holds(each)}
         seen = {each for path, columns in layout.tables.items() for each in ids_in(path, traces, columns)}
         exports = exports_of(root, [path for path in _delivered(root) if _names(path, traces)])
         hashes = suppress(root, customers)
+        drop_identities(root, customers)
         path = receipt_path(root, at=at, hashes=list(hashes.values()))
         began = {"state": "begun", "date": at.isoformat(), "key": keys[0].id, "persons": sorted(hashes.values())}
         write_receipt(began, path)
@@ -105,6 +109,11 @@ def forget(params: Params, *, root: Path, customers: Sequence[str], at: date) ->
         write_receipt(receipt, path)
     unknown = [] if len(customers) == 1 and swept.found else [each for each in customers if each not in seen]
     return Forgotten(receipt, path, len(set(unknown) - was_known))
+
+
+def _hidden(customers: Sequence[str], keys: Sequence[Key]) -> Iterator[str]:
+    """Yield the pseudonyms under which the persons may stand in what was made with any of the keys."""
+    return (Pseudonyms(key).of(customer) for key in keys for customer in customers)
 
 
 def _layout(params: Params, root: Path) -> Layout:

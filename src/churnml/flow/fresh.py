@@ -13,8 +13,10 @@ from churnml.errors import ModelError
 from churnml.estimators.artifact import load
 from churnml.flow.guard import VERDICT, regime_of
 from churnml.flow.model_features import features_to_score
+from churnml.flow.named import hides_of
 from churnml.flow.program import code_identity
 from churnml.flow.promotions import require_approved, require_promoted
+from churnml.flow.pseudonyms import pseudonyms_of
 from churnml.flow.raw import read_histories
 from churnml.flow.score import Models, score
 from churnml.flow.score_checks import ScoreChecks
@@ -121,12 +123,14 @@ def score_as_of(params: Params, *, root: Path, reference: str, out: Path) -> dic
         manifest.unlink(missing_ok=True)
         return found
 
+    pseudonyms_of(params, root=root)  # without a key it would fail after minutes
     with private_folder(root / "data", "score") as folder:
         opened = open_models(root, reference, folder=folder / "models")
         models = opened.models
         if params.promotion.require_approval:
             require_approved(root, models.digests)
-        history = read_histories(params, root=root, target=folder / "prepared")
+        identities = folder / "identities"
+        history = read_histories(params, root=root, target=folder / "prepared", identities=identities)
         checks = ScoreChecks(params, history, models.churn)
         regime = regime_of(params, history, verdict=root / VERDICT)
         rule = rule_in_place(params, regime, models.churn)
@@ -141,6 +145,8 @@ def score_as_of(params: Params, *, root: Path, reference: str, out: Path) -> dic
             watch=checks.see,
             accept=accept,
             rule=rule,
+            identities=identities,
+            root=root,
         )
     facts = {
         "as_of": us_to_iso(history.as_of),
@@ -160,7 +166,8 @@ def score_as_of(params: Params, *, root: Path, reference: str, out: Path) -> dic
         "regime": regime.facts(),
         "simple_rule": None if rule is None else rule.name,
     }
+    hides = hides_of(history, root=root)
     until = models.churn.meta.get("learned_until")
-    keep_scores(params, out, root=root, model_version=models.version, learned_until=until)
+    keep_scores(params, out, root=root, model_version=models.version, learned_until=until, hides=hides)
     write_json(facts, manifest)
     return facts

@@ -15,13 +15,22 @@ from churnml.campaign.pauses import with_told
 from churnml.campaign.plan import CampaignPlan
 from churnml.campaign.told_store import told_rows
 from churnml.config import Campaign, CustomersTable, Params
+from churnml.flow.buckets import read_buckets
 from churnml.histories.bucket import Bucket
 from churnml.histories.conform import TIME, category_column, number_column
 from churnml.histories.store import History
 from churnml.labels.treatments import TreatmentLog
 from churnml.timeline import NEVER
 
-__all__ = ["category_columns", "contact_data", "customer_attributes", "levels_of", "objector_ids", "past_contact_rows"]
+__all__ = [
+    "category_columns",
+    "contact_data",
+    "customer_attributes",
+    "left_by_label",
+    "levels_of",
+    "objector_ids",
+    "past_contact_rows",
+]
 
 
 def contact_data(params: Params, history: History, *, plan: CampaignPlan) -> pa.Table | None:
@@ -47,6 +56,23 @@ def objector_ids(history: History, *, bucket: int | None = None) -> pa.Array:
     return objectors(table.rename_columns([name.removeprefix("contact_") for name in table.column_names]))
 
 
+def left_by_label(history: History, labels: Path) -> pa.Array:
+    """Return the customers whose ready label says that they have left.
+
+    Parameters
+    ----------
+    history : History
+        Gives ids as delivered where that is known; the labels have them as stored.
+    labels : Path
+        Folder of labels.
+    """
+
+    def left(number: int, table: pa.Table) -> pa.Table:
+        return history.named(table.filter(pc.equal(table["is_churned"], 1)), number)
+
+    return read_buckets(labels / "churn", keep=left)["customer_id"].cast(pa.string()).combine_chunks()
+
+
 def past_contact_rows(params: Params, history: History, *, root: Path | None = None) -> pa.Table | None:
     """Return the contacts made up to ``as_of``: ``customer_id``, ``at``, ``channel``; None where none are known.
 
@@ -63,7 +89,7 @@ def past_contact_rows(params: Params, history: History, *, root: Path | None = N
             declared = declared.append_column("channel", pa.nulls(declared.num_rows, pa.string()))
     if not params.outcomes.digest:
         return declared
-    told = told_rows(root or Path.cwd())
+    told = told_rows(root or Path.cwd(), names=history.names)
     return with_told(declared, told, until=history.as_of, timezone=params.histories.timezone)
 
 

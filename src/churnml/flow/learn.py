@@ -105,7 +105,7 @@ def train_churn(
     meta |= reference_facts(params, rows.table, spec, tested, customers=rows.customers)
     meta |= card_figures(tested, terms=_card_terms(params, task)) | {"learned_horizon_days": horizon} | tuned.facts
     save(fitted, spec, model, meta=meta, cards=card_files)
-    write_predictions(tested, backtest, is_out_of_time=task.is_out_of_time)
+    write_predictions(tested, backtest, is_out_of_time=task.is_out_of_time, key_id=params.privacy.key)
 
 
 def named_features(patterns: Sequence[str], columns: Sequence[str], *, key: str) -> list[str]:
@@ -221,7 +221,7 @@ def train_value(
     meta = _meta(params, rows, task.plan, "clv", horizon, features, crises=crises) | tuned.facts | checks
     meta |= {CONTRACT: contract(params)}
     save(fitted, spec, model, meta=meta | card_figures(tested, terms=_card_terms(params, task)), cards=card_files)
-    write_predictions(tested, backtest, is_out_of_time=task.is_out_of_time)
+    write_predictions(tested, backtest, is_out_of_time=task.is_out_of_time, key_id=params.privacy.key)
 
 
 def _card_terms(params: Params, task: LearningTask) -> Terms:

@@ -19,6 +19,7 @@ from churnml.config import Params
 from churnml.errors import DataError
 from churnml.flow.program import code_identity
 from churnml.histories.store import History
+from churnml.privacy.pseudonyms import Pseudonyms
 from churnml.storage import digest_bytes
 
 __all__ = ["RECORDS", "Places", "keep_records", "provenance", "write_campaign"]
@@ -34,10 +35,13 @@ class Places:
         Takes the place of an earlier folder of that name.
     records : Path, optional
         Where the records of earlier lists are kept; None = there are none, and none is kept.
+    hides : Pseudonyms, optional
+        Put pseudonyms in the place of ids in the records; the files of the list have them as delivered.
     """
 
     folder: Path
     records: Path | None = None
+    hides: Pseudonyms | None = None
 
 
 def write_campaign(
@@ -70,7 +74,7 @@ def write_campaign(
     """
     folder, records = places.folder, places.records
     files, name = params.campaign.files, decisions.plan.name
-    previous = None if records is None else previous_record(records, name, before=decisions.as_of)
+    previous = None if records is None else previous_record(records, name, before=decisions.as_of, names=history.names)
     manifest = write_lists(
         decisions,
         folder,
@@ -81,21 +85,21 @@ def write_campaign(
         also=also,
     )
     if records is not None:
-        keep_record(folder / RECORD_FILE, records)
+        keep_record(folder / RECORD_FILE, records, hides=places.hides)
     return manifest
 
 
-def keep_records(root: Path) -> None:
+def keep_records(root: Path, *, hides: Pseudonyms | None = None) -> None:
     """Keep what was decided on lists that came with the project's data, before a run makes new ones.
 
     A damaged one is left out: the run makes that list again.
     """
     for path in sorted((root / "data" / "lists").glob(f"*/{RECORD_FILE}")):
         with suppress(DataError):
-            keep_record(path, root / RECORDS)
+            keep_record(path, root / RECORDS, hides=hides)
     for path in sorted((root / "data" / "lists").glob(f"*/{WORK_FILE}")):
         with suppress(DataError):
-            keep_work(path, root / WORK)
+            keep_work(path, root / WORK, hides=hides)
 
 
 def provenance(history: History, scores: pa.Table) -> dict[str, Any]:

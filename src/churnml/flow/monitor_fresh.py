@@ -10,6 +10,7 @@ from churnml.flow.fresh import open_models
 from churnml.flow.guard import VERDICT, regime_of
 from churnml.flow.model_features import features_to_score
 from churnml.flow.monitor import COMPARED, monitor
+from churnml.flow.named import hides_of
 from churnml.flow.raw import read_histories
 from churnml.flow.score import score
 from churnml.flow.score_records import keep_scores
@@ -40,19 +41,32 @@ def monitor_as_of(params: Params, *, root: Path, reference: str) -> dict[str, An
     """
     with private_folder(root / "data", "monitor") as folder:
         models = open_models(root, reference, folder=folder / "models").models
-        history = read_histories(params, root=root, target=folder / "prepared")
+        identities = folder / "identities"
+        history = read_histories(params, root=root, target=folder / "prepared", identities=identities)
         features = features_to_score(params, history, models, folder, root=root)
         scores = folder / "scores.parquet"
         backtest = kept_backtest(root, "churn", models.churn.digest)
         rule = rule_in_place(params, regime_of(params, history, verdict=root / VERDICT), models.churn)
-        score(params, history, models, scores, features=features, backtest=backtest, rule=rule)
+        score(
+            params,
+            history,
+            models,
+            scores,
+            features=features,
+            backtest=backtest,
+            identities=identities,
+            root=root,
+            rule=rule,
+        )
         said = read_parquet(scores, columns=list(COMPARED))
         report = monitor(params, history, models.churn, said, features=features, root=root)
+        hides = hides_of(history, root=root)
         keep_scores(
             params,
             scores,
             root=root,
             model_version=models.version,
             learned_until=models.churn.meta.get("learned_until"),
+            hides=hides,
         )
     return report

@@ -13,9 +13,9 @@ from churnml.config import Affected, CalendarTable, Params, affected_problems
 from churnml.errors import ConfigError, did_you_mean
 from churnml.flow.guard import VERDICT, regime_of
 from churnml.flow.known import contact_data
+from churnml.flow.named import open_named
 from churnml.flow.other_lists import write_affected
 from churnml.flow.plan import campaign_plan
-from churnml.histories.store import open_history
 from churnml.parquet import read_parquet
 from churnml.storage import read_json
 
@@ -129,7 +129,7 @@ def affected_on_demand(params: Params, *, root: Path, rule: Affected, out: Path)
     dict
         The manifest.
     """
-    history = open_history(root / "data" / "prepared")
+    history = open_named(root / "data" / "prepared", root=root)
     scores = read_parquet(root / "data" / "scored" / "scores.parquet")
     plan = campaign_plan(params, regime=regime_of(params, history, verdict=root / VERDICT))
     contacts = contact_data(params, history, plan=plan)

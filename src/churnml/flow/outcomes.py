@@ -21,6 +21,8 @@ from churnml.errors import DataError
 from churnml.exports.follow_up_page import follow_up_page
 from churnml.exports.tables import write_csv
 from churnml.flow.list_files import keep_records
+from churnml.flow.named import names_of
+from churnml.flow.pseudonyms import pseudonyms_of
 from churnml.flow.told_files import read_told, told_words
 from churnml.forgetting.locks import alone
 from churnml.privacy.suppression import load_suppression
@@ -80,15 +82,20 @@ def import_outcomes(
         If something else works in the project, or cannot be written.
     """
     with alone(root):
-        keep_records(root)
-        lists = list(kept_work(root))
+        hides, names = pseudonyms_of(params, root=root), names_of(root)
+        keep_records(root, hides=hides)
+        lists = list(kept_work(root, names=names))
         if not lists:
             raise DataError("no list was made yet", rule="data.no_lists", next_step="Make one with churnml run.")
         read = [_read(params, file, lists, root=root, today=today, listed=listed) for file in files]
-        facts = [_keep(told, file, root=root, today=today) for (told, _), file in zip(read, files, strict=True)]
+        people = {"hides": hides, "names": names}
+        facts = [
+            _keep(told, file, root=root, today=today, people=people)
+            for (told, _), file in zip(read, files, strict=True)
+        ]
         for each, (_, n_forgotten) in zip(facts, read, strict=True):
             each |= {"forgotten": n_forgotten, "rows": each["rows"] + n_forgotten}
-        done = follow_up(lists, told_rows(root), day=today, timezone=params.histories.timezone)
+        done = follow_up(lists, told_rows(root, names=names), day=today, timezone=params.histories.timezone)
         report = {"as_of": today.isoformat(), "files": facts, **_figures(done)}
         _write_report(done, report, root / OUTCOMES / "report", language=params.campaign.language)
     unused = [
@@ -111,9 +118,9 @@ def _read(
     return told, len(rows) - len(kept)
 
 
-def _keep(told: Told, file: Path, *, root: Path, today: date) -> dict[str, Any]:
+def _keep(told: Told, file: Path, *, root: Path, today: date, people: dict[str, Any]) -> dict[str, Any]:
     digest = digest_file(file)
-    n_new = add_told(told.rows, root, told_on=today, sources=[digest])
+    n_new = add_told(told.rows, root, told_on=today, sources=[digest], **people)
     unused = root / OUTCOMES / "unused" / f"{digest[:16]}.csv"
     if told.rejected:
         write_csv(_unused(told), unused, bom=True)

@@ -14,12 +14,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from churnml.campaign.followed import LEAST_IN_ARM, arm_differences, delay_quantiles, effect_on_contacted
+from churnml.campaign.kept_ids import key_of_ids
 from churnml.campaign.record import RECORDS
 from churnml.campaign.told_made import Contacts, first_told, made_until
 from churnml.campaign.told_store import told_rows
 from churnml.config import Campaign, Params
 from churnml.dated import days_kept, newest_of_day
 from churnml.errors import DataError
+from churnml.flow.named import as_stored
 from churnml.flow.past_outcomes import Horizon, past_outcomes, spaced
 from churnml.histories.store import History
 from churnml.labels.treatments import TreatmentLog
@@ -55,13 +57,20 @@ def past_lists(
     if params.churn.definition == "label" or not names:
         return []
     horizon = Horizon.of(params, history)
-    made = made_until(told_rows(root), until=history.as_of)
-    found = (_campaign(params, history, folder / name, horizon, between, made) for name in names)
+    told = told_rows(root, view=lambda t: as_stored(t, key_id=key_of_ids(t), history=history, root=root))
+    made = made_until(told, until=history.as_of)
+    found = (_campaign(params, history, folder / name, horizon, between, made, root) for name in names)
     return [one for one in found if one is not None]
 
 
 def _campaign(
-    params: Params, history: History, folder: Path, horizon: Horizon, between: tuple[int, int], made: Contacts
+    params: Params,
+    history: History,
+    folder: Path,
+    horizon: Horizon,
+    between: tuple[int, int],
+    made: Contacts,
+    root: Path,
 ) -> dict[str, Any] | None:
     timezone, campaign = params.histories.timezone, params.campaign
     moments = {day: parse_instant(day, timezone=timezone) for day in days_kept(folder)}
@@ -71,7 +80,8 @@ def _campaign(
     next_on = horizon.matures_on(min(unripe)).isoformat() if unripe else None
     one: dict[str, Any] = {"campaign": folder.name, "lists": [], "waiting": {"lists": len(unripe), "next_on": next_on}}
     chosen = spaced(ripe, apart=max(1, campaign.contact_within_days), most=_MOST)
-    rows = [table for day in chosen for table in [_followed(folder, day, moments[day])] if table is not None]
+    kept = (_followed(folder, day, moments[day], history, root) for day in chosen)
+    rows = [table for table in kept if table is not None]
     if not rows:
         return one if unripe else None
     table = pa.concat_tables(rows, promote_options="default").combine_chunks()
@@ -79,11 +89,14 @@ def _campaign(
     return one | _compared(params, history, table, horizon, campaign, made)
 
 
-def _followed(folder: Path, day: date, at: int) -> pa.Table | None:
+def _followed(folder: Path, day: date, at: int, history: History, root: Path) -> pa.Table | None:
     """Return the listed and the held out of one day; None where nobody was held out, or the record is damaged."""
     try:
         table = read_parquet(newest_of_day(folder, day))
+        table = as_stored(table, key_id=key_of_ids(table), history=history, root=root)
     except DataError:
+        return None
+    if table is None:
         return None
     table = table.select([name for name in _COLUMNS if name in table.column_names])
     table = table.filter(pc.is_in(table["decision"], value_set=pa.array(_FOLLOWED)))

@@ -17,6 +17,7 @@ from churnml.estimators.artifact import LoadedModel
 from churnml.estimators.reference import Profile, ProfileCounts
 from churnml.evaluation.drift import DriftLimits, moved_columns
 from churnml.evaluation.matured import BandOutcome, Matured, matured
+from churnml.flow.named import as_stored
 from churnml.flow.past_outcomes import Horizon, past_outcomes, spaced
 from churnml.flow.reference import P_CHURN, profile_in, trained_auc
 from churnml.flow.score_records import ScoreRecord, churn_digest, kept_scores
@@ -110,11 +111,11 @@ def matured_scores(params: Params, history: History, model: LoadedModel, *, root
     dict
         ``runs``: newest last, each with ``day``, ``model_version``, level and ranking; ``waiting``: runs whose outcomes
         are not known yet, with the first day on which the next ones are; ``other_definition``: runs that foretold
-        something else than is asked for today.
+        something else than is asked for today, or were kept under another key.
     """
     day = us_to_date(history.as_of, timezone=params.histories.timezone)
     records = kept_scores(root, before=day)
-    same = [record for record in records if _is_same(record.facts, params)]
+    same = [record for record in records if _is_same(record.facts, params, history)]
     found: dict[str, Any] = {"runs": [], "waiting": {"runs": 0, "next_on": None}}
     found["other_definition"] = len(records) - len(same)
     if params.churn.definition == "label":
@@ -127,20 +128,22 @@ def matured_scores(params: Params, history: History, model: LoadedModel, *, root
     by_day = {record.day: record for record in ripe}
     chosen = [by_day[each] for each in spaced(list(by_day), apart=_APART_DAYS, most=_MOST)]
     if chosen:
-        found["runs"] = _compared(params, history, chosen, horizon, auc=trained_auc(model.meta))
+        found["runs"] = _compared(params, history, chosen, horizon, auc=trained_auc(model.meta), root=root)
     return found
 
 
-def _is_same(facts: Mapping[str, Any], params: Params) -> bool:
+def _is_same(facts: Mapping[str, Any], params: Params, history: History) -> bool:
+    if facts.get("pseudonyms") not in (None, history.key_id):
+        return False  # of another key: nobody can tell who they were
     churn = params.churn
     asked = {"horizon_days": churn.horizon_days, "lead_days": churn.lead_days, "churn": churn_digest(params)}
     return all(facts.get(name) == value for name, value in asked.items())
 
 
 def _compared(
-    params: Params, history: History, records: list[ScoreRecord], horizon: Horizon, *, auc: float | None
+    params: Params, history: History, records: list[ScoreRecord], horizon: Horizon, *, auc: float | None, root: Path
 ) -> list[dict[str, Any]]:
-    tables = [record.table() for record in records]
+    tables = [_customers(record, history, root) for record in records]
     dates = np.repeat([record.facts["as_of_us"] for record in records], [table.num_rows for table in tables])
     table = pa.concat_tables(tables).combine_chunks()
     known = past_outcomes(
@@ -164,6 +167,13 @@ def _compared(
             one |= _plain(compared)
         found.append(one)
     return found
+
+
+def _customers(record: ScoreRecord, history: History, root: Path) -> pa.Table:
+    """Return the customers of a record with ids as the prepared store has them."""
+    table = record.table()
+    stored = as_stored(table, key_id=record.facts.get("pseudonyms"), history=history, root=root)
+    return table.slice(0, 0) if stored is None else stored
 
 
 def _plain(compared: Matured) -> dict[str, Any]:

@@ -12,7 +12,9 @@ from churnml.errors import ConfigError, DataError
 from churnml.exports.data_check_page import data_check_page
 from churnml.flow.contracts import check_rules, contracts, fetched_files, required_tables
 from churnml.flow.forgotten import forgotten_rows
+from churnml.flow.named import gathered_identities, write_identities
 from churnml.histories.checks import Findings
+from churnml.histories.identities import IDENTITIES
 from churnml.histories.ledger import read_ledger, write_ledger
 from churnml.histories.overview import file_rows, volumes
 from churnml.histories.prepare import prepare
@@ -85,6 +87,8 @@ def prepare_histories(
     kept = root / KEPT if params.histories.keep_rows else None
     if remember and kept is None:
         shutil.rmtree(root / KEPT, ignore_errors=True)
+    if remember and not params.privacy.pseudonyms:
+        shutil.rmtree(root / IDENTITIES, ignore_errors=True)
     summary: dict[str, Any] = {"as_of": params.histories.as_of}
     # The store gets its final name only once as_of has been checked against it as well.
     with new_folder(target) as temp:
@@ -97,6 +101,7 @@ def prepare_histories(
                 profile=profile,
                 fetched=fetched,
                 kept=kept if remember else None,
+                identities=root / IDENTITIES if remember else None,
             )
         except DataError as error:
             # A file that cannot be read at all is no finding among others: the message says what is wrong with it.
@@ -111,10 +116,15 @@ def prepare_histories(
     return open_history(target)
 
 
-def read_histories(params: Params, *, root: Path, target: Path) -> History:
-    """Read, check and sort every table into a private folder, without a report; raises as `prepare_histories`."""
-    findings = Findings(check_rules(params))
-    history = _read_all(params, root=root, target=target, findings=findings, profile=_profile(params), fetched=False)
+def read_histories(params: Params, *, root: Path, target: Path, identities: Path | None = None) -> History:
+    """Read, check and sort every table into a private folder, without a report; raises as `prepare_histories`.
+
+    Where there are pseudonyms, ``identities`` takes the list of whose they are.
+    """
+    findings, profile = Findings(check_rules(params)), _profile(params)
+    history = _read_all(
+        params, root=root, target=target, findings=findings, profile=profile, fetched=False, identities=identities
+    )
     _check_as_of(history, params)
     return history
 
@@ -133,26 +143,32 @@ def _read_all(
     profile: HistoryProfile,
     fetched: bool,
     kept: Path | None = None,
+    identities: Path | None = None,
 ) -> History:
     tables, database = contracts(params), params.histories.database
     if database is not None and fetched:
         tables, database = [replace(table, files=fetched_files(table)) for table in tables], None
-    prepare(
-        tables,
-        root=root,
-        folder=folder_of(params) if database is None else None,
-        database=database,
-        target=target,
-        as_of=params.histories.as_of_us,
-        timezone=params.histories.timezone,
-        required=required_tables(params),
-        threads=params.train.threads,
-        findings=findings,
-        profile=profile,
-        kept=kept,
-        forgotten=forgotten_rows(root),
-    )
-    return open_history(target)
+    with gathered_identities(params, root=root, target=target, kept=kept) as gathered:
+        prepare(
+            tables,
+            root=root,
+            folder=folder_of(params) if database is None else None,
+            database=database,
+            target=target,
+            as_of=params.histories.as_of_us,
+            timezone=params.histories.timezone,
+            required=required_tables(params),
+            threads=params.train.threads,
+            findings=findings,
+            profile=profile,
+            kept=kept,
+            forgotten=forgotten_rows(root),
+            identities=gathered,
+        )
+        history = open_history(target)
+        if identities is not None and gathered is not None:
+            write_identities(gathered, history, identities)
+    return history
 
 
 def _check_as_of(history: History, params: Params) -> None:

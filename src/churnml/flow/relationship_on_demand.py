@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from churnml.config import Params
+from churnml.flow.named import open_named
 from churnml.flow.relationship import KEPT, make_report, write_report
-from churnml.histories.store import open_history
 from churnml.parquet import read_parquet
 from churnml.relationship.assessment.record import issued_again, kept_reports
 from churnml.storage import digest_file
@@ -45,7 +45,7 @@ def report_on_demand(params: Params, *, root: Path, period_end: str | None = Non
     if period_end is not None:
         block = params.relationship.model_copy(update={"period_end": period_end})
         params = params.model_copy(update={"relationship": block})
-    history, scored = open_history(root / "data" / "prepared"), root / "data" / "scored" / "scores.parquet"
+    history, scored = open_named(root / "data" / "prepared", root=root), root / "data" / "scored" / "scores.parquet"
     scores = read_parquet(scored) if scored.exists() else None
     digest = digest_file(scored) if scored.exists() else ""
     report = make_report(params, history, scores, root=root, scores_digest=digest)

@@ -23,6 +23,7 @@ from churnml.estimators.baselines import ChurnRule
 from churnml.estimators.matrix import FeatureSpec, to_matrix
 from churnml.flow.buckets import bucket_path, observed_at
 from churnml.flow.known import objector_ids
+from churnml.flow.named import with_names
 from churnml.flow.score_rows import SCORED, Models, RowScorer, Watch
 from churnml.flow.sorted_files import SortedFile, merged
 from churnml.histories.bucket import Bucket
@@ -94,6 +95,8 @@ def score(
     watch: Watch | None = None,
     accept: Callable[[], object] | None = None,
     rule: ChurnRule | None = None,
+    identities: Path | None = None,
+    root: Path | None = None,
 ) -> Scored:
     """Write the scores of every customer known at ``as_of``; who is not at risk is listed without a probability.
 
@@ -116,10 +119,31 @@ def score(
         Called once every row was seen, before ``out`` is written; it may refuse.
     rule : ChurnRule, optional
         Says the probability of churn in the model's place, see :func:`churnml.flow.simple_rule.rule_in_place`.
+    identities : Path, optional
+        Folder of the list that tells whose pseudonyms are: needed where the histories have them, for ``out`` names
+        customers as delivered.
+    root : Path, optional
+        Project folder; None = the working folder.
+
+    Raises
+    ------
+    PrivacyError
+        If it is not known whose a pseudonym is.
     """
+    named = with_names(history, identities)
     n_rows = sum(parquet_rows(bucket_path(features, number)) for number in range(history.n_buckets))
     alike = _alike(history, models, features)
-    scorer = RowScorer(params, history, models, alike=alike, backtest=backtest, watch=watch, n_rows=n_rows, rule=rule)
+    scorer = RowScorer(
+        params,
+        history,
+        models,
+        alike=alike,
+        backtest=backtest,
+        watch=watch,
+        n_rows=n_rows,
+        rule=rule,
+        root=root or Path.cwd(),
+    )
     with (
         private_folder(features.parent, "scoring") as folder,
         step("score customers", history.n_buckets, unit="buckets") as advance,
@@ -127,15 +151,19 @@ def score(
 
         def one(number: int) -> tuple[SortedFile, SortedFile]:
             scored, others = (SortedFile(folder / f"{kind}-{number:04d}", SCORED) for kind in ("scored", "others"))
-            bucket = Bucket(history, number)
+            bucket, found = Bucket(history, number), []
             unscored = _unscored(params, history, number)
             everybody, ids = bucket.customers, []
             for rows in _batches(bucket_path(features, number), history.as_of, unscored):
-                scored.add(scorer.scored(rows))
+                found.append(scorer.scored(rows))
                 ids.append(rows["customer_id"])
+                if history.key_id is None:
+                    scored.add(found.pop())
+            if found:
+                scored.add(_as_delivered(pa.concat_tables(found), named, number))
             known = pa.chunked_array([chunk for each in ids for chunk in each.chunks], pa.string()).combine_chunks()
             left = everybody.filter(pc.invert(pc.is_in(everybody, value_set=known)))
-            others.add(scorer.others(left, unscored=unscored))
+            others.add(_as_delivered(scorer.others(left, unscored=unscored), named, number))
             scored.close()
             others.close()
             advance(1)
@@ -149,6 +177,11 @@ def score(
         write_parquet_groups((_finished(part, edges) for part in merged(files)), out, rows=_GROUP_ROWS)
     n_at_risk = sum(scored.n_rows for scored, _ in pairs)
     return Scored(n_at_risk + sum(others.n_rows for _, others in pairs), n_at_risk)
+
+
+def _as_delivered(rows: pa.Table, named: History, number: int) -> pa.Table:
+    """Return rows of a bucket with ids as delivered, in the order of these."""
+    return rows if named.names is None else named.named(rows, number).sort_by("customer_id")
 
 
 def _unscored(params: Params, history: History, number: int) -> pa.Array:

@@ -16,8 +16,10 @@ import pyarrow.compute as pc
 from churnml.config import Params
 from churnml.dated import days_kept, forget_day, keep_dated, newest_of_day
 from churnml.errors import DataError
+from churnml.flow.pseudonyms import with_ids
 from churnml.histories.hashing import hash_column
 from churnml.parquet import parquet_bytes, parquet_rows, read_parquet, read_parquet_groups
+from churnml.privacy.pseudonyms import Pseudonyms
 from churnml.storage import digest_bytes
 from churnml.timeline import us_to_date
 
@@ -41,7 +43,8 @@ class ScoreRecord:
     day : date
     facts : mapping
         ``as_of_us``, ``horizon_days``, ``lead_days``, ``grace_days``, ``churn`` (digest of the definition),
-        ``model_version``, ``learned_until``, ``n_known``, ``n_at_risk``, ``mean_p``, ``mean_clv``.
+        ``model_version``, ``learned_until``, ``n_known``, ``n_at_risk``, ``mean_p``, ``mean_clv``; ``pseudonyms`` (name
+        of the key) where these stand in the place of ids.
     path : Path
     """
 
@@ -61,7 +64,13 @@ def churn_digest(params: Params) -> str:
 
 
 def keep_scores(
-    params: Params, scores: Path, *, root: Path, model_version: str, learned_until: str | None = None
+    params: Params,
+    scores: Path,
+    *,
+    root: Path,
+    model_version: str,
+    learned_until: str | None = None,
+    hides: Pseudonyms | None = None,
 ) -> None:
     """Keep what a run said of those at risk, under its day; older days are thinned, and forgotten in the end.
 
@@ -77,6 +86,8 @@ def keep_scores(
     model_version : str
     learned_until : str, optional
         ISO date up to which the model knew outcomes.
+    hides : Pseudonyms, optional
+        Put pseudonyms in the place of ids in what is kept.
     """
     as_of, churn, n_known = params.histories.as_of_us, params.churn, parquet_rows(scores)
     kept, sums = [], _Sums()
@@ -97,7 +108,11 @@ def keep_scores(
         "mean_p": sums.mean("p_churn"),
         "mean_clv": sums.mean("clv"),
     }
-    table = pa.concat_tables(kept).sort_by("customer_id").combine_chunks()
+    facts |= {} if hides is None else {"pseudonyms": hides.key_id}
+    table = pa.concat_tables(kept).combine_chunks()
+    if hides is not None:
+        table = with_ids(table, hides.column(table["customer_id"].combine_chunks()))
+    table = table.sort_by("customer_id").combine_chunks()
     table = table.replace_schema_metadata({_FACTS: json.dumps(facts, sort_keys=True).encode()})
     folder = root / SCORE_RECORDS
     keep_dated(parquet_bytes(table), folder, us_to_date(as_of, timezone=params.histories.timezone))

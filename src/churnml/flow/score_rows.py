@@ -14,12 +14,13 @@ import pyarrow.compute as pc
 from churnml.btyd import BuyingModel
 from churnml.campaign.economics import risk_bands
 from churnml.config import Params
-from churnml.errors import ModelError
+from churnml.errors import ModelError, PrivacyError
 from churnml.estimators.artifact import LoadedModel
 from churnml.estimators.baselines import ChurnRule
 from churnml.estimators.churn import ChurnClassifier
 from churnml.estimators.matrix import KEYS, to_matrix
-from churnml.flow.predictions import read_predictions
+from churnml.flow.named import as_stored
+from churnml.flow.predictions import key_of_predictions, read_predictions
 from churnml.flow.risks import RISKS, risk_columns
 from churnml.flow.stake import stake_columns
 from churnml.flow.staying import staying_curves
@@ -105,6 +106,8 @@ class RowScorer:
         Rows in all batches.
     rule : ChurnRule, optional
         Says the probability of churn in the model's place; all else follows from it, reasons apart.
+    root : Path
+        Project folder, by which the key of pseudonyms is found.
     """
 
     def __init__(
@@ -117,6 +120,7 @@ class RowScorer:
         backtest: Path | None,
         watch: Watch | None,
         n_rows: int,
+        root: Path,
         rule: ChurnRule | None = None,
     ) -> None:
         self._params, self._history, self._models = params, history, models
@@ -133,8 +137,8 @@ class RowScorer:
             besides=classifier.extra_contributions,
         )
         self._buying = self._buying_model()
-        found = read_predictions(backtest) if params.churn.definition == "label" and backtest is not None else None
-        self._unseen = None if found is None else found[0].table.select(["customer_id", "p_churnml"]).combine_chunks()
+        is_static = params.churn.definition == "label"
+        self._unseen = _tested(history, backtest, root) if is_static and backtest is not None else None
 
     def _buying_model(self) -> BuyingModel | None:
         value = self._models.value
@@ -197,6 +201,23 @@ def _by_model(rows: pa.Table) -> tuple[pa.Table, pa.Table]:
         return rows, rows
     plain = rows.drop_columns(own)
     return plain, rows.select([*KEYS, *own]).rename_columns([*KEYS, *(name.removeprefix(VALUE) for name in own)])
+
+
+def _tested(history: History, backtest: Path, root: Path) -> pa.Table | None:
+    """Return the out-of-fold predictions of a backtest, customers as the histories have them; None = it has none."""
+    found = read_predictions(backtest)
+    if found is None:
+        return None
+    table = found[0].table.select(["customer_id", "p_churnml"])
+    table = as_stored(table, key_id=key_of_predictions(backtest), history=history, root=root)
+    if table is None:
+        raise PrivacyError(
+            "the model was tested under another key, so the customers it has learned from are not known",
+            rule="privacy.key_changed",
+            file="predictions.parquet",
+            next_step="Train it with the key of today: churnml run.",
+        )
+    return table.combine_chunks()
 
 
 def _column(values: object, kind: pa.DataType, n_rows: int) -> pa.Array | pa.ChunkedArray:

@@ -8,7 +8,10 @@ from pathlib import Path
 
 from churnml.storage import digest_file, new_folder
 
-__all__ = ["KEPT", "keep_backtests", "kept_backtest"]
+__all__ = ["BACKTESTS", "KEPT", "keep_backtests", "kept_backtest"]
+
+BACKTESTS = Path(".churnml") / "backtests"
+"""Folder of a project with one folder a model, and in it one a backtest."""
 
 KEPT = 12
 """Backtests kept of each model; older ones are removed."""
@@ -45,7 +48,7 @@ def kept_backtest(root: Path, name: str, digest: str) -> Path | None:
 
 
 def _folder(root: Path, name: str) -> Path:
-    return root / ".churnml" / "backtests" / name
+    return root / BACKTESTS / name
 
 
 def _keep_newest(folder: Path) -> None:

@@ -20,8 +20,7 @@ from churnml.config import Params, Winback
 from churnml.engines.local import map_buckets
 from churnml.errors import ModelError
 from churnml.estimators.returning import fit_returns
-from churnml.flow.buckets import read_buckets
-from churnml.flow.known import customer_attributes, past_contact_rows
+from churnml.flow.known import customer_attributes, left_by_label, past_contact_rows
 from churnml.flow.lost_cases import Cases, figures_of, filled
 from churnml.flow.lost_reasons import reasons_of
 from churnml.flow.roles import churn_definition, churn_window
@@ -184,8 +183,7 @@ def _by_label(
     """Return the list of those whose ready label says that they have left: when, and who returned, nobody knows."""
     if block.assumed_return is None:
         return Unmade(plan.name, "winback.label")
-    table = read_buckets(labels / "churn")
-    left = table.filter(pc.equal(table["is_churned"], 1))["customer_id"].cast(pa.string()).combine_chunks()
+    left = left_by_label(history, labels)
     definition, rule = churn_definition(params), _rule_of(block)
 
     def one(number: int) -> pa.Table:

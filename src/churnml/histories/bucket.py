@@ -50,7 +50,9 @@ class Bucket:
     def table(self, name: str) -> pa.Table:
         """Return all columns of a table, texts as text, sorted by (customer, time)."""
         if name not in self._tables:
-            self._tables[name] = as_text(self._file(name).read(use_threads=False)).combine_chunks()
+            table = as_text(self._file(name).read(use_threads=False))
+            table = self._history.named(table, self._number, self._history.tables[name].id_columns)
+            self._tables[name] = table.combine_chunks()
         return self._tables[name]
 
     def n_rows(self, name: str) -> int:
@@ -80,7 +82,13 @@ class Bucket:
 
     @cached_property
     def customers(self) -> pa.Array:
-        """Return every customer of the bucket in any table, sorted, shape (n_customers,)."""
+        """Return every customer of the bucket in any table, in the order of ``stored_ids``, shape (n_customers,)."""
+        names = self._history.names
+        return self.stored_ids if names is None else names.delivered(self.stored_ids, self._number)
+
+    @cached_property
+    def stored_ids(self) -> pa.Array:
+        """Return what stands for each customer in the files, sorted: the id, or its pseudonym."""
         names = [info.name for info in self._history.tables.values() if info.kind != "calendar"]
         every: pa.Array = pa.array([], pa.string())
         for name in names:
@@ -92,18 +100,12 @@ class Bucket:
 
     def rows_of(self, ids: pa.ChunkedArray) -> Int64s:
         """Return the number of each customer id, text or coded text, shape (n,)."""
-        if pa.types.is_dictionary(ids.type):
-            coded = _one_piece(ids)
-            place: Int64s = pc.index_in(coded.dictionary, value_set=self.customers).to_numpy().astype(np.int64)
-            numbers: Int64s = place[coded.indices.to_numpy()]
-        else:
-            numbers = pc.index_in(ids, value_set=self.customers).to_numpy().astype(np.int64)
-        return numbers
+        return _places(ids, self.customers)
 
     def snapshots(self, spine: pa.Table) -> tuple[Int64s, Int64s]:
-        """Return the customer number and the observation date of each row of a spine."""
+        """Return the customer number and the observation date of each row of a spine, whose ids are as stored."""
         dates: Int64s = spine["observation_date"].cast(pa.int64()).to_numpy()
-        return self.rows_of(spine["customer_id"]), dates
+        return _places(spine["customer_id"], self.stored_ids), dates
 
     def offsets(self, name: str) -> Int64s:
         """Return where each customer's rows begin, shape (n_customers + 1,)."""
@@ -112,8 +114,8 @@ class Bucket:
 
     def _offsets(self, name: str) -> Int64s:
         coded = self._column(name, "customer_id")
-        per_customer = np.zeros(len(self.customers) + 1, dtype=np.int64)
-        place = pc.index_in(coded.dictionary, value_set=self.customers).to_numpy(zero_copy_only=False)
+        per_customer = np.zeros(len(self.stored_ids) + 1, dtype=np.int64)
+        place = pc.index_in(coded.dictionary, value_set=self.stored_ids).to_numpy(zero_copy_only=False)
         per_customer[place + 1] = np.bincount(coded.indices.to_numpy(), minlength=len(coded.dictionary))
         return np.cumsum(per_customer)
 
@@ -215,6 +217,17 @@ class Bucket:
             return np.zeros(self.n_rows(name), dtype=bool)
         late: Bools = self._column(name, LATE_LINE).to_numpy(zero_copy_only=False)
         return late
+
+
+def _places(ids: pa.ChunkedArray, known: pa.Array) -> Int64s:
+    """Return where each id, text or coded text, stands among those known."""
+    if pa.types.is_dictionary(ids.type):
+        coded = _one_piece(ids)
+        place: Int64s = pc.index_in(coded.dictionary, value_set=known).to_numpy().astype(np.int64)
+        numbers: Int64s = place[coded.indices.to_numpy()]
+    else:
+        numbers = pc.index_in(ids, value_set=known).to_numpy().astype(np.int64)
+    return numbers
 
 
 def _filled(column: pa.Array, value: float) -> npt.NDArray[Any]:

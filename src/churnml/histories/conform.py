@@ -25,6 +25,7 @@ __all__ = [
     "TIME",
     "Conformer",
     "category_column",
+    "id_columns",
     "number_column",
     "prepared_schema",
 ]
@@ -82,6 +83,12 @@ def _roles(contract: TableContract) -> dict[str, tuple[str, pa.DataType]]:
 def prepared_schema(contract: TableContract) -> pa.Schema:
     """Return the columns a conformed batch of this table has, besides the row hash."""
     return pa.schema([(name, kind) for name, (_, kind) in _roles(contract).items()])
+
+
+def id_columns(contract: TableContract) -> list[str]:
+    """Return the prepared columns with the customer's id: its own, and what else is read from the same column."""
+    roles = _roles(contract).items()
+    return [name for name, (column, kind) in roles if contract.id and column == contract.id and kind == pa.string()]
 
 
 @dataclass(slots=True)

@@ -29,6 +29,8 @@ from churnml.histories.gathered import pack_profile, restore_profile
 from churnml.histories.kept_rows import KeptRows
 from churnml.histories.parts import Part
 from churnml.histories.profile import TableProfile
+from churnml.histories.sealing import Cipher
+from churnml.privacy.pseudonyms import Pseudonyms
 from churnml.storage import digest_bytes, read_sealed_json, write_sealed_json
 from churnml.timeline import zone_offsets
 
@@ -57,6 +59,7 @@ def open_kept(
     as_of: int,
     profile: TableProfile,
     forgotten: str = "",
+    pseudonyms: Pseudonyms | None = None,
 ) -> KeptParts | None:
     """Return what is kept of a table; None where nothing is to be kept of it.
 
@@ -75,6 +78,8 @@ def open_kept(
         Empty; gets what was gathered of the files that need not be read.
     forgotten : str, optional
         Digest of the list of persons whose rows are left out.
+    pseudonyms : Pseudonyms, optional
+        Stand in the rows in the place of ids; what was gathered of ids is then kept encrypted.
     """
     place, size = folder / contract.name, sum(part.plain_bytes for part in parts)
     if contract.kind not in {"events", "spells"} or any(not part.is_file for part in parts):
@@ -87,15 +92,16 @@ def open_kept(
         rows = KeptRows(place / _ROWS, n_buckets=n_buckets)
     except BlockingIOError:  # another run of this project
         return None
-    link = _first_link(contract, profile, n_buckets, forgotten)
-    return KeptParts(place, contract, as_of, rows, profile, link, len(parts))
+    link = _first_link(contract, profile, n_buckets, [forgotten, pseudonyms.key_id if pseudonyms else ""])
+    cipher = None if pseudonyms is None else Cipher(pseudonyms.sealing_key())
+    return KeptParts(place, contract, as_of, rows, profile, link, len(parts), cipher)
 
 
-def _first_link(contract: TableContract, profile: TableProfile, n_buckets: int, forgotten: str) -> str:
+def _first_link(contract: TableContract, profile: TableProfile, n_buckets: int, people: list[str]) -> str:
     """Return the digest of everything besides the files that what is kept follows from."""
     declared = {name: value for name, value in asdict(contract).items() if name not in {"file", "files"}}
     zone = [part.tolist() for part in zone_offsets(profile.timezone)]
-    given = [declared, profile.timezone, zone, profile.currency, n_buckets, forgotten, _code()]
+    given = [declared, profile.timezone, zone, profile.currency, n_buckets, *people, _code()]
     return digest_bytes(json.dumps(given, sort_keys=True).encode())
 
 
@@ -132,6 +138,8 @@ class KeptParts:
     link : str
         Digest of what all of it follows from, so far.
     n_parts : int
+    cipher : Cipher, optional
+        Encrypts what was gathered; None = it is kept as it is.
     """
 
     folder: Path
@@ -141,6 +149,7 @@ class KeptParts:
     profile: TableProfile
     link: str
     n_parts: int
+    cipher: Cipher | None = None
     _entries: list[dict[str, Any]] = field(init=False, default_factory=list)
 
     def resume(self, parts: Sequence[Part], findings: Findings) -> int:
@@ -231,6 +240,9 @@ class KeptParts:
 
     def _state(self, findings: Findings) -> dict[str, Any]:
         packed, arrays = pack_profile(self.profile)
+        if self.cipher is not None:
+            # Hashes without a key tell of an id to whoever tries them all.
+            packed, arrays = {}, self.cipher.sealed(_one_text(packed, arrays))
         name = f"state-{self.link[:16]}.bin"
         with open(self.folder / name, "wb", opener=partial(os.open, mode=0o600)) as stream:
             stream.write(arrays)
@@ -246,7 +258,21 @@ class KeptParts:
             return False
         if state is None or digest_bytes(arrays) != state["sha256"]:
             return False
-        restore_profile(self.profile, state["profile"], arrays)
+        packed = state["profile"]
+        if self.cipher is not None:
+            packed, arrays = _two_parts(self.cipher.opened(arrays))
+        restore_profile(self.profile, packed, arrays)
         for found in state["findings"]:
             findings.add(Finding(**found))
         return True
+
+
+def _one_text(packed: dict[str, Any], arrays: bytes) -> bytes:
+    head = json.dumps(packed).encode()
+    return len(head).to_bytes(8, "big") + head + arrays
+
+
+def _two_parts(text: bytes) -> tuple[dict[str, Any], bytes]:
+    end = 8 + int.from_bytes(text[:8], "big")
+    packed: dict[str, Any] = json.loads(text[8:end])
+    return packed, text[end:]

@@ -14,11 +14,12 @@ import numpy as np
 import pyarrow as pa
 
 from churnml.histories.checks import Finding, Findings, Severity
-from churnml.histories.conform import ROW_HASH, Conformer
+from churnml.histories.conform import ROW_HASH, Conformer, id_columns
 from churnml.histories.contract import TableContract
 from churnml.histories.examine import examine
 from churnml.histories.finish import FinishedBucket, finish_bucket, stored_schema
 from churnml.histories.hashing import bucket_of, hash_rows
+from churnml.histories.identities import Identities
 from churnml.histories.kept import KeptParts, latest_instant, open_kept, sweep_kept
 from churnml.histories.parts import Part, rows_expected
 from churnml.histories.profile import HistoryProfile, TableProfile
@@ -53,6 +54,7 @@ def prepare(
     profile: HistoryProfile | None = None,
     kept: Path | None = None,
     forgotten: RowFilter | None = None,
+    identities: Identities | None = None,
 ) -> None:
     """Read every table once and write it as buckets of whole customers, sorted by customer and time.
 
@@ -82,6 +84,8 @@ def prepare(
         Private folder in which rows of files stay for the next run, see :mod:`churnml.histories.kept`.
     forgotten : RowFilter, optional
         Leaves out, and counts, the rows of persons who asked to be forgotten.
+    identities : Identities, optional
+        Gives every customer a pseudonym in the place of the id, in all that is written, and remembers whose it is.
 
     Raises
     ------
@@ -97,14 +101,17 @@ def prepare(
         scopes = frozenset(name for c in contracts if c.kind in {"spells", "customers"} for name in c.categories)
         n_buckets = _bucket_count([part for each in parts.values() for part in each])
         required = frozenset(required)
-        run = _Run(temp, n_buckets, as_of, timezone, threads, required, scopes, findings, profile, kept, forgotten)
+        seen = findings, profile, kept, forgotten, identities
+        run = _Run(temp, n_buckets, as_of, timezone, threads, required, scopes, *seen)
         if kept is not None:
             sweep_kept(kept, list(parts))
         tables = {contract.name: _prepare_table(contract, parts[contract.name], run) for contract in contracts}
         holes = [asdict(hole) for hole in examine(profile, findings, required=required)]
         findings.raise_errors()
         clock = {"as_of": us_to_iso(as_of), "as_of_us": as_of}
+        key_id = identities.pseudonyms.key_id if identities is not None else None
         manifest = {**clock, "folder": folder, "holes": holes, "n_buckets": n_buckets, "tables": tables}
+        manifest |= {} if key_id is None else {"pseudonyms": key_id}
         write_sealed_json(manifest, temp / "manifest.json")
 
 
@@ -123,6 +130,7 @@ class _Run:
     profile: HistoryProfile
     kept: Path | None
     forgotten: RowFilter | None
+    identities: Identities | None
 
 
 def _bucket_count(parts: Sequence[Part]) -> int:
@@ -159,7 +167,8 @@ def _prepare_table(contract: TableContract, parts: Sequence[Part], run: _Run) ->
     n_read = sum(part.n_rows for part in parts)
     for finding in _found(contract, done, run, n_read=n_read, n_shared=n_shared):
         run.findings.add(finding)
-    return _entry_of(contract, parts, done)
+    entry = _entry_of(contract, parts, done)
+    return entry if run.identities is None else entry | {"id_columns": id_columns(contract)}
 
 
 def _kept(contract: TableContract, parts: Sequence[Part], run: _Run) -> KeptParts | None:
@@ -168,7 +177,14 @@ def _kept(contract: TableContract, parts: Sequence[Part], run: _Run) -> KeptPart
     profile = run.profile.of(contract)
     forgotten = run.forgotten.digest if run.forgotten else ""
     return open_kept(
-        run.kept, contract, parts, n_buckets=run.n_buckets, as_of=run.as_of, profile=profile, forgotten=forgotten
+        run.kept,
+        contract,
+        parts,
+        n_buckets=run.n_buckets,
+        as_of=run.as_of,
+        profile=profile,
+        forgotten=forgotten,
+        pseudonyms=run.identities.pseudonyms if run.identities else None,
     )
 
 
@@ -203,8 +219,9 @@ def _read_part(
         if run.forgotten is not None and contract.id:
             batch, raw = _without_forgotten(batch, raw, run, contract, n_before=conformer.n_rows)
         seen.see(contract, batch, raw)
-        batch = batch.append_column(ROW_HASH, pa.array(hash_rows(raw)))
-        keep(usable_rows(batch, contract, as_of=run.as_of, findings=findings, n_before=conformer.n_rows))
+        batch = batch.append_column(ROW_HASH, pa.array(hash_rows(_hashed(raw, contract, run))))
+        usable = usable_rows(batch, contract, as_of=run.as_of, findings=findings, n_before=conformer.n_rows)
+        keep(run.identities.hidden(usable, contract) if run.identities is not None else usable)
         instants.append(latest_instant(batch, contract))
         advance(raw.num_rows)
     if not conformer.n_rows and not is_alone:
@@ -213,6 +230,14 @@ def _read_part(
     for finding in part.findings():
         findings.add(finding)
     return max((instant for instant in instants if instant is not None), default=None)
+
+
+def _hashed(raw: pa.RecordBatch, contract: TableContract, run: _Run) -> pa.RecordBatch:
+    """Return what the hash of a row is of: without the id where pseudonyms stand, which would be found by trying."""
+    if run.identities is None or not contract.id:
+        return raw
+    place = raw.schema.get_field_index(contract.id)
+    return raw.set_column(place, contract.id, pa.nulls(raw.num_rows, pa.string()))
 
 
 def _without_forgotten(

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +19,9 @@ from churnml.errors import TimeContractError
 from churnml.parquet import open_parquet, read_verified
 from churnml.storage import read_sealed_json
 from churnml.timeline import DAY_US, us_to_iso
+
+if TYPE_CHECKING:
+    from churnml.histories.identities import Names
 
 __all__ = [
     "CONTACTS",
@@ -67,6 +70,7 @@ class TableInfo:
     contact_files: tuple[StoredFile, ...] = ()
     latency_us: int = 0
     sources: Mapping[str, str] = field(default_factory=dict)
+    id_columns: tuple[str, ...] = ()
 
     @property
     def first_us(self) -> int:
@@ -93,6 +97,10 @@ class History:
     tables : mapping of str to TableInfo
     holes : tuple of (table, from_us, to_us)
         Stretches ``[from_us, to_us)`` that lack their rows, known and borne: silence in them says nothing.
+    key_id : str or None
+        Name of the key whose pseudonyms stand in the place of ids; None = ids stand as delivered.
+    names : Names, optional
+        Whose the pseudonyms are: with it every id that is read is as delivered.
     """
 
     folder: Path
@@ -100,6 +108,8 @@ class History:
     n_buckets: int
     tables: Mapping[str, TableInfo]
     holes: tuple[tuple[str, int, int], ...] = ()
+    key_id: str | None = None
+    names: Names | None = None
 
     def open(self, table: str, bucket: int) -> pq.ParquetFile:
         """Open one bucket of a table, digest verified; a calendar has only bucket 0.
@@ -115,18 +125,19 @@ class History:
         name = bucket_file(folder, bucket)
         return open_parquet(read_verified(self.folder / name, name=name, digest=stored.digest), name=name)
 
-    def read(self, table: str, bucket: int, columns: Sequence[str] | None = None) -> pa.Table:
-        """Return one bucket of a table as stored, texts as text, sorted by (customer, time).
+    def read(self, name: str, bucket: int, columns: Sequence[str] | None = None) -> pa.Table:
+        """Return one bucket of a table, texts as text, sorted by (customer as stored, time).
 
         Parameters
         ----------
-        table : str
+        name : str
         bucket : int
         columns : sequence of str, optional
             None = all.
         """
-        with self.open(table, bucket) as source:
-            return as_text(source.read(columns=None if columns is None else list(columns), use_threads=False))
+        with self.open(name, bucket) as source:
+            table = as_text(source.read(columns=None if columns is None else list(columns), use_threads=False))
+        return self.named(table, bucket, self.tables[name].id_columns)
 
     def of_kind(self, kind: str) -> list[TableInfo]:
         """Return the tables of a kind, by name."""
@@ -140,8 +151,30 @@ class History:
                 if wanted is not None and bucket != wanted:
                     continue
                 with self._open(CONTACTS, bucket, stored) as source:
-                    parts.append(source.read(use_threads=False))
+                    parts.append(self.named(source.read(use_threads=False), bucket, info.id_columns))
         return pa.concat_tables(parts) if parts else None
+
+    def named(self, table: pa.Table, bucket: int, columns: Sequence[str] = ("customer_id",)) -> pa.Table:
+        """Return rows of a bucket with ids as delivered, where it is known whose the pseudonyms are.
+
+        Parameters
+        ----------
+        table : pyarrow.Table
+        bucket : int
+        columns : sequence of str, optional
+            Those with pseudonyms, as far as they are there.
+        """
+        if self.names is None:
+            return table
+        for name in columns:
+            if name in table.column_names:
+                ids = self.names.delivered(table[name].cast(pa.string()), bucket)
+                table = table.set_column(table.column_names.index(name), name, ids)
+        return table
+
+    def stored_id(self, customer: str) -> str:
+        """Return what stands in the files in the place of an id as :meth:`read` returns it."""
+        return customer if self.names is None else self.names.stored(customer) or customer
 
     @property
     def digests(self) -> dict[str, str]:
@@ -160,7 +193,7 @@ def open_history(folder: Path) -> History:
     manifest = read_sealed_json(folder / "manifest.json")
     tables = {name: _table_info(name, entry) for name, entry in manifest["tables"].items()}
     holes = tuple((hole["table"], hole["from_us"], hole["to_us"]) for hole in manifest["holes"])
-    return History(folder, manifest["as_of_us"], manifest["n_buckets"], tables, holes)
+    return History(folder, manifest["as_of_us"], manifest["n_buckets"], tables, holes, manifest.get("pseudonyms"))
 
 
 def _table_info(name: str, entry: Mapping[str, Any]) -> TableInfo:
@@ -181,6 +214,7 @@ def _table_info(name: str, entry: Mapping[str, Any]) -> TableInfo:
         contact_files=_files(entry["contact_files"]),
         latency_us=entry["latency_us"],
         sources={part["file"]: part["sha256"] for part in entry["parts"]},
+        id_columns=tuple(entry.get("id_columns", ())),
     )
 
 

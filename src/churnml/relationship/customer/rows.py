@@ -43,7 +43,7 @@ class CustomerRows:
 
 def bucket_number(history: History, customer: str) -> int:
     """Return the bucket that holds a customer."""
-    return int(bucket_of(pa.array([customer], pa.string()), n_buckets=history.n_buckets)[0])
+    return int(bucket_of(pa.array([history.stored_id(customer)], pa.string()), n_buckets=history.n_buckets)[0])
 
 
 def rows_of_customer(history: History, customer: str, *, at: int) -> CustomerRows:
