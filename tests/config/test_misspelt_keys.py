@@ -15,7 +15,7 @@ from churnml.errors import ConfigError
 
 FULL = resolved(load_params(PROJECT / "params.yaml"))
 TABLES = ("histories", "tables")
-FREE = {TABLES, ("campaign", "actions"), ("campaign", "teams"), ("campaign", "pause_days")}
+FREE = {TABLES, ("campaign", "actions"), ("campaign", "teams"), ("campaign", "pause_days"), ("crises", "kinds")}
 """Whose keys are names that the user chooses."""
 
 
