@@ -46,7 +46,8 @@ def origin(golden: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     call(folder, "dvc", "add", "-q", "data/raw")
     call(folder, "dvc", "commit", "-q", "--force", "train_churn", "train_clv")
     call(folder, "dvc", "remote", "add", "--local", "--default", "store", str(folder.parent / "store"))
-    call(folder, "dvc", "push", "-q", "data/raw.dvc", "models/churn", "models/clv")
+    for target in ("data/raw.dvc", "models/churn", "models/clv"):
+        call(folder, "dvc", "push", "-q", target)
     call(folder, "git", "add", "-A")
     call(folder, "git", "add", "-f", "data/raw.dvc", "dvc.lock")
     call(folder, "git", "commit", "-qm", "what a company has")
