@@ -9,6 +9,7 @@ from churnml.config import load_params, with_own_digests, write_resolved
 from churnml.flow.crisis_playbook import with_response_digest
 from churnml.flow.export_plan import check_exports, with_export_digests
 from churnml.flow.forgotten import with_forgotten_digest
+from churnml.flow.kept_lists import with_listed_digest
 from churnml.flow.playbook import check_playbooks, with_playbook_digests
 from churnml.flow.pseudonyms import with_pseudonym_key
 from churnml.flow.relationship_actions import with_actions_digest
@@ -30,7 +31,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     params = with_pseudonym_key(params, root=root)
     check_exports(params, root=root)
     params = with_response_digest(with_actions_digest(params, root=root), root=root)
-    params = with_outcomes_digest(params, root=root)
+    params = with_listed_digest(with_outcomes_digest(params, root=root), root=root)
     write_resolved(params, args.resolved)
     return 0
 

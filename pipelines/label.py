@@ -7,6 +7,7 @@ from pathlib import Path
 
 from churnml.config import load_params
 from churnml.flow.label import label
+from churnml.flow.listed import listed_contacts
 from churnml.histories.store import open_history
 from churnml.stage import parse_paths, run_stage
 from churnml.storage import write_json
@@ -18,7 +19,9 @@ DELIVERED = Path("data/lists")
 def main(argv: Sequence[str] | None = None) -> int:
     """Look only after each observation date; what is not settled yet stays missing and is counted."""
     args = parse_paths(argv, inputs=["prepared", "spine"], outputs=["labels", "counts"])
-    counts = label(open_history(args.prepared), load_params(args.params), args.spine, args.labels, lists=DELIVERED)
+    history, params = open_history(args.prepared), load_params(args.params)
+    listed = listed_contacts(params, history, root=Path.cwd())
+    counts = label(history, params, args.spine, args.labels, lists=DELIVERED, listed=listed)
     write_json(counts, args.counts)
     return 0
 

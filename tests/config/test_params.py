@@ -80,7 +80,7 @@ def test_churn_must_fit_its_table(load_with, churn, message):
         ("clv: {table: oders}", r":12: clv\.table: no such table .*Did you mean orders\?"),
         ("clv: {table: news}", r"clv\.table: needs a table of kind events or spells, this one is calendar"),
         ("clv: {table: visits}", r":8: histories\.tables\.visits\.amount: required by clv\.measure amount"),
-        ("treatments: {}", r"treatments\.table: required unless treatments\.ignore is true"),
+        ("treatments: {}", r"treatments\.table: required unless treatments\.lists or treatments\.ignore is true"),
         ("treatments: {table: contact}", r"treatments\.table: no such table"),
         ("treatments: {table: plans}", r"treatments\.table: needs a table of kind events"),
         ("treatments: {table: orders, treated: [a]}", r"treatments\.column: required by treated and control"),

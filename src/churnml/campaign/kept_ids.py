@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Protocol
 
 import pyarrow as pa
@@ -10,7 +11,10 @@ import pyarrow.compute as pc
 
 from churnml.privacy.pseudonyms import Pseudonyms
 
-__all__ = ["Known", "as_delivered", "hidden", "key_of_ids"]
+__all__ = ["RECORDS", "Known", "as_delivered", "hidden", "key_of_ids"]
+
+RECORDS = Path(".churnml") / "lists"
+"""Where a project keeps its lists: outside of every stage's outputs, which DVC removes before the stage runs again."""
 
 _FACTS, _KEY = b"churnml", "pseudonyms"
 

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from churnml.campaign.columns import WITHOUT_FIGURES
-from churnml.campaign.kept_ids import Known, as_delivered, hidden
+from churnml.campaign.kept_ids import RECORDS, Known, as_delivered, hidden
 from churnml.campaign.targeting import Decisions
 from churnml.dated import days_kept, keep_dated, newest_of_day
 from churnml.errors import DataError
@@ -30,9 +30,6 @@ __all__ = [
     "record_facts",
     "write_record",
 ]
-
-RECORDS = Path(".churnml") / "lists"
-"""Where a project keeps them: outside of every stage's outputs, which DVC removes before the stage runs again."""
 
 RECORD_FILE = "decisions.parquet"
 """The record of a run in its folder of lists."""

@@ -106,6 +106,10 @@ class Treatments(Block):
     """Past contacts that tried to keep customers; without this block, no list may lie inside learned outcomes."""
 
     table: Text | None = Field(default=None, description="Events table of the contacts.")
+    lists: bool = Field(
+        default=False,
+        description="The lists made here are a log too: who was on one counts as contacted from its day on.",
+    )
     column: Column | None = Field(
         default=None, description="Its category that tells treated from control; null = every row is a treatment."
     )
@@ -123,6 +127,7 @@ class Treatments(Block):
         default=("churn",), description="Outcomes they are left out of: churn, value."
     )
     ignore: bool = Field(default=False, description="Past campaigns do not matter; the model card says so.")
+    digest: str | None = Field(default=None, description="Written by `configure`: SHA-256 of the lists that count.")
 
 
 class Snapshots(Block):

@@ -241,13 +241,16 @@ def _clv_problems(clv: Clv, histories: Histories) -> Iterator[Problem]:
 
 
 def _treatment_problems(treatments: Treatments, histories: Histories) -> Iterator[Problem]:
+    if treatments.lists and (treatments.ignore or treatments.mode == "keep"):
+        key = "ignore" if treatments.ignore else "mode"
+        yield Problem(("treatments", key), "contradicts treatments.lists", "config.conflict", "Take one of them out.")
     if treatments.table is None:
-        if not treatments.ignore:
+        if not treatments.ignore and not treatments.lists:
             yield Problem(
                 ("treatments", "table"),
-                "required unless treatments.ignore is true",
+                "required unless treatments.lists or treatments.ignore is true",
                 "config.missing_key",
-                "Name the events table of the contacts.",
+                "Name the events table of the contacts, or write lists: true where the lists made here are the log.",
             )
         return
     problem = _table_problem(treatments.table, histories, block="treatments", kinds=("events",))

@@ -31,7 +31,7 @@ from churnml.labels.churn import CENSORED, churn_labels, static_labels
 from churnml.labels.duration import duration_labels
 from churnml.labels.holes import first_hole, touches_hole
 from churnml.labels.leaving import leaving_labels
-from churnml.labels.treatments import first_treatment, treated_within
+from churnml.labels.treatments import ListedLog, TreatmentLog, first_treatment, treated_within
 from churnml.labels.value import ValueDefinition, value_labels
 from churnml.parquet import read_parquet, write_parquet
 from churnml.snapshots.spine import SnapshotPlan
@@ -50,7 +50,15 @@ _COUNTED = {"churned": 1, "stayed": 0, "censored": CENSORED, "treated": _TREATED
 _COUNTED |= {"unpreventable": _UNPREVENTABLE}
 
 
-def label(history: History, params: Params, spine: Path, target: Path, *, lists: Path | None = None) -> dict[str, Any]:
+def label(
+    history: History,
+    params: Params,
+    spine: Path,
+    target: Path,
+    *,
+    lists: Path | None = None,
+    listed: ListedLog | None = None,
+) -> dict[str, Any]:
     """Write ``churn/``, ``value/`` and ``duration/``, rows in the order of the spine, unsettled outcomes missing.
 
     Parameters
@@ -60,6 +68,8 @@ def label(history: History, params: Params, spine: Path, target: Path, *, lists:
     spine, target : Path
     lists : Path, optional
         Folder of campaigns already delivered: whom they reached must be known before outcomes are learned from.
+    listed : ListedLog, optional
+        Who stood on them, where that is the log of contacts, or a part of it.
 
     Returns
     -------
@@ -71,12 +81,12 @@ def label(history: History, params: Params, spine: Path, target: Path, *, lists:
     Raises
     ------
     TimeContractError
-        If lists were delivered inside labelled outcomes and no treatments are declared.
+        If lists were delivered inside labelled outcomes and no treatments are declared, or none is kept of their day.
     DataError
         If missing rows leave no outcome to learn from.
     """
     plan = read_plan(spine)
-    check_treatments_known(params, plan, lists, reach_us=churn_window(params, plan).reach_us)
+    check_treatments_known(params, plan, lists, listed, reach_us=churn_window(params, plan).reach_us)
     has_durations = churn_definition(params).kind != "label"
     with new_folder(target) as temp:
         (temp / "churn").mkdir()
@@ -85,7 +95,8 @@ def label(history: History, params: Params, spine: Path, target: Path, *, lists:
             (temp / "duration").mkdir()
 
         def one(number: int) -> tuple[dict[int, Int64s], Int64s]:
-            outcome = Outcomes(params, history, plan, Bucket(history, number), read_parquet(bucket_path(spine, number)))
+            table = read_parquet(bucket_path(spine, number))
+            outcome = Outcomes(params, history, plan, Bucket(history, number), table, listed)
             labels, values = outcome.churn(), outcome.value()
             churned = pa.array(labels, pa.int8(), mask=labels < 0)
             write_parquet(outcome.table.append_column("is_churned", churned), bucket_path(temp / "churn", number))
@@ -118,8 +129,17 @@ class _Values:
 class Outcomes:
     """The snapshots of one bucket and what came after them."""
 
-    def __init__(self, params: Params, history: History, plan: SnapshotPlan, bucket: Bucket, table: pa.Table) -> None:
+    def __init__(
+        self,
+        params: Params,
+        history: History,
+        plan: SnapshotPlan,
+        bucket: Bucket,
+        table: pa.Table,
+        listed: ListedLog | None = None,
+    ) -> None:
         self.params, self.history, self.plan, self.bucket, self.table = params, history, plan, bucket, table
+        self.listed = listed
         self.customer, self.dates = bucket.snapshots(table)
 
     def churn(self) -> Int8s:
@@ -147,8 +167,7 @@ class Outcomes:
         definition, window = churn_definition(self.params), churn_window(self.params, self.plan)
         holes = [hole for hole in self.history.holes if hole[1] <= self.plan.settled_until]
         until = np.minimum(self.plan.settled_until, first_hole(self.dates, holes, tables={definition.table}))
-        log = treatment_log(self.params, "churn")
-        if log is not None:
+        for log in self._logs("churn"):
             until = np.minimum(until, first_treatment(self.bucket, log, self.customer, self.dates))
         before = (definition.active_within_us or 0) if definition.kind == "inactivity" else 0
         reach = {"before_us": before, "reach_us": window.reach_us}
@@ -232,10 +251,18 @@ class Outcomes:
         return dict(zip(days.tolist(), np.stack(kinds, axis=1), strict=True))
 
     def _treated(self, outcome: str, reach_us: int) -> Bools:
-        log = treatment_log(self.params, outcome)
-        if log is None:
-            return np.zeros(len(self.dates), dtype=bool)
-        return treated_within(self.bucket, log, self.customer, self.dates, reach_us=reach_us)
+        treated = np.zeros(len(self.dates), dtype=bool)
+        for log in self._logs(outcome):
+            treated |= treated_within(self.bucket, log, self.customer, self.dates, reach_us=reach_us)
+        return treated
+
+    def _logs(self, outcome: str) -> list[TreatmentLog | ListedLog]:
+        """Return the logs of contacts whose customers' outcomes are left out."""
+        declared, treatments = treatment_log(self.params, outcome), self.params.treatments
+        logs: list[TreatmentLog | ListedLog] = [] if declared is None else [declared]
+        if self.listed is not None and treatments is not None and outcome in treatments.outcomes:
+            logs.append(self.listed)
+        return logs
 
     def _unpreventable(self, asked: Bools) -> Bools:
         """Return which of the losses asked for are not learned from: nobody could have kept these customers."""

@@ -61,9 +61,11 @@ def is_value_carried(params: Params, plan: SnapshotPlan) -> bool:
 def treatment_log(params: Params, outcome: str) -> TreatmentLog | None:
     """Return which rows are treatments whose snapshots are left out of an outcome (``churn``, ``value``), or None."""
     treatments = params.treatments
-    if treatments is None or treatments.ignore or treatments.mode == "keep" or outcome not in treatments.outcomes:
+    if treatments is None or treatments.table is None or treatments.mode == "keep":
         return None
-    return TreatmentLog(treatments.table or "", treatments.column or "", treatments.treated, treatments.control)
+    if outcome not in treatments.outcomes:
+        return None
+    return TreatmentLog(treatments.table, treatments.column or "", treatments.treated, treatments.control)
 
 
 def signs_of_life(params: Params) -> list[str]:

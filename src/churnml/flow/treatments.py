@@ -6,6 +6,7 @@ from pathlib import Path
 
 from churnml.config import Params
 from churnml.errors import ConfigError, DataError, TimeContractError
+from churnml.labels.treatments import ListedLog
 from churnml.snapshots.spine import SnapshotPlan
 from churnml.storage import read_json
 from churnml.timeline import parse_instant, us_to_iso
@@ -13,7 +14,9 @@ from churnml.timeline import parse_instant, us_to_iso
 __all__ = ["check_treatments_known", "treatment_limits"]
 
 
-def check_treatments_known(params: Params, plan: SnapshotPlan, lists: Path | None, *, reach_us: int) -> None:
+def check_treatments_known(
+    params: Params, plan: SnapshotPlan, lists: Path | None, listed: ListedLog | None = None, *, reach_us: int
+) -> None:
     """Refuse to learn from outcomes that a delivered list may have changed, unless the treated are told apart.
 
     Customers on a list who stayed may have stayed because they were contacted: learned from as they are, the model
@@ -25,19 +28,36 @@ def check_treatments_known(params: Params, plan: SnapshotPlan, lists: Path | Non
     plan : SnapshotPlan
     lists : Path or None
         Folder with one folder a campaign, each with the manifest of its list.
+    listed : ListedLog, optional
+        Whom the lists named; None where they are no log.
     reach_us : int
         How far after an observation date its outcome is settled.
 
     Raises
     ------
     TimeContractError
-        If a list was delivered inside a labelled outcome and ``treatments`` is not declared.
+        If a list was delivered inside a labelled outcome and ``treatments`` is not declared, or says that lists are
+        the log and none of that day is kept.
     """
-    if params.treatments is not None or lists is None or not len(plan.churn_dates):
+    treatments = params.treatments
+    asks_lists = treatments is not None and treatments.lists and treatments.table is None
+    if lists is None or not len(plan.churn_dates) or (treatments is not None and not asks_lists):
         return
+    known = frozenset[int]() if listed is None else listed.moments
     first = plan.own_from if plan.anchors_us and plan.own_from is not None else int(plan.churn_dates[0])
     last = min(int(plan.churn_dates[-1]) + reach_us, plan.as_of)
-    delivered = sorted(date for date in _delivered(lists, params.histories.timezone) if first <= date < last)
+    dates = set(_delivered(lists, params.histories.timezone)) - known
+    delivered = sorted(date for date in dates if first <= date < last)
+    if delivered and asks_lists:
+        raise TimeContractError(
+            f"a list was delivered on {us_to_iso(delivered[0])}, inside outcomes that are learned from, and none of "
+            "that day is kept in .churnml/lists",
+            rule="time.treatments_unknown",
+            file="params.yaml",
+            column="treatments.lists",
+            count=len(delivered),
+            next_step="Bring .churnml/lists back, or name the table of contacts in treatments.table.",
+        )
     if delivered:
         raise TimeContractError(
             f"a list was delivered on {us_to_iso(delivered[0])}, inside outcomes that are learned from "
@@ -46,8 +66,8 @@ def check_treatments_known(params: Params, plan: SnapshotPlan, lists: Path | Non
             file="params.yaml",
             column="treatments",
             count=len(delivered),
-            next_step="Name the table of contacts in treatments, or write treatments: {ignore: true} if nobody was "
-            "contacted; the model card then says so.",
+            next_step="Name the table of contacts in treatments, or write treatments: {lists: true} if the lists made "
+            "here are the log of contacts, or {ignore: true} if nobody was contacted; the model card then says so.",
         )
 
 
@@ -69,6 +89,10 @@ def treatment_limits(params: Params) -> list[dict[str, str]]:
         return []
     if treatments.ignore:
         return [{"key": "treatments_ignored"}]
+    said = [{"key": "listed_dropped"}] if treatments.lists else []
+    if treatments.table is None:
+        return said
     if treatments.mode == "keep":
         return [{"key": "treated_kept", "table": str(treatments.table)}]
-    return [{"key": f"treated_dropped_{'_'.join(sorted(treatments.outcomes))}", "table": str(treatments.table)}]
+    key = f"treated_dropped_{'_'.join(sorted(treatments.outcomes))}"
+    return [*said, {"key": key, "table": str(treatments.table)}]

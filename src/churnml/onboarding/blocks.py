@@ -84,10 +84,7 @@ def features_block(churned: Churned) -> Block:
     return {"windows_days": Choice(fitting, why)}
 
 
-_NO_TREATMENTS = (
-    "before the second list: the table of who was contacted, or {ignore: true} if nobody is; without it a run after a "
-    "delivered list refuses to learn"
-)
+_NO_TREATMENTS = "table, if contacts are recorded somewhere; {ignore: true} if nobody is contacted"
 
 
 def treatments_block(drafts: Sequence[Draft]) -> tuple[Block, list[Question]]:
@@ -95,7 +92,10 @@ def treatments_block(drafts: Sequence[Draft]) -> tuple[Block, list[Question]]:
     table = next((d for d in drafts if is_treatment_table(d)), None)
     if table is None:
         is_dated = any(draft.kind in {"events", "spells"} for draft in drafts)
-        return {}, [Question("treatments", _NO_TREATMENTS)] if is_dated else []
+        if not is_dated:
+            return {}, []
+        why = "no file of contacts: who was on a list made here counts as contacted from its day on"
+        return {"lists": Choice(True, why)}, [Question("treatments", _NO_TREATMENTS)]
     block = {"table": Choice(table.name, "by its name: past contacts, whose customers say little about staying alone")}
     arms = [
         (name, control)
