@@ -17,7 +17,7 @@ COPIES = Finding("data.duplicates", "info", "orders", "orders.csv", "id", 5225, 
 
 
 FIGURES = {"first": date(2024, 3, 1), "last": date(2024, 3, 31), "days": 1, "found": 0, "expected": 9, "rows": 7} | {
-    "before": 9, "drop": 0.2, "factor": "100", "other": "o.csv", "names": "a", "early": 0.4, "late": 0.1
+    "before": 9, "drop": 0.2, "factor": "100", "other": "o.csv", "names": "a", "early": 0.4, "late": 0.1, "low": 4
 }  # fmt: skip
 
 

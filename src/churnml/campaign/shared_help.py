@@ -99,7 +99,7 @@ def shared_out(harm: Int64s, grant: Grant, *, unit: int = 1) -> Int64s:
     --------
     >>> grant = Grant(budget=Decimal(100), least=Decimal(10), most=Decimal(60))
     >>> shared_out(np.array([6, 3, 1, 0]), grant).tolist(), shared_out(np.array([9, 1]), grant).tolist()
-    ([6000, 3000, 1000, 0], [6000, 1000])
+    ([6000, 3000, 1000, 0], [6000, 4000])
     """
     found = np.zeros(len(harm), dtype=np.int64)
     n = min(int((harm > 0).sum()), grant.budget // grant.least)

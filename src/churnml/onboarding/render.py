@@ -24,13 +24,17 @@ def scalar(value: object) -> str:
     --------
     >>> scalar(["a", "No", "Kd.-Nr", 7]), scalar({"multiply": ["Menge", "Preis"]})
     ('[a, "No", Kd.-Nr, 7]', '{multiply: [Menge, Preis]}')
+    >>> scalar([True, 1])
+    '[true, 1]'
     """
     if isinstance(value, Mapping):
         return "{" + ", ".join(f"{scalar(k)}: {scalar(v)}" for k, v in value.items()) + "}"
     if isinstance(value, list | tuple):
         return "[" + ", ".join(scalar(v) for v in value) + "]"
-    if value is None or isinstance(value, int | float):
-        return "null" if value is None else str(value)
+    if value is None or isinstance(value, bool):
+        return "null" if value is None else str(value).lower()
+    if isinstance(value, int | float):
+        return str(value)
     text = str(value)
     is_plain = _PLAIN.fullmatch(text) is not None and text.lower() not in _WORDS and not text.endswith(".")
     return text if is_plain else json.dumps(text, ensure_ascii=False)

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numba
 import numpy as np
 import numpy.typing as npt
 
@@ -74,14 +73,13 @@ def handovers(offsets: Int64s, started: Int64s, ended: Int64s, owner: Int32s, *,
     return found
 
 
-@numba.njit(cache=True, nogil=True)
 def owners_at(offsets: Int64s, started: Int64s, ended: Int64s, owner: Int32s, at: int) -> Int64s:
     """Return the owner of each customer at an instant, -1 = nobody, shape (n_customers,)."""
     found = np.full(len(offsets) - 1, -1, dtype=np.int64)
-    for customer in range(len(found)):
-        for row in range(offsets[customer], offsets[customer + 1]):
-            if owner[row] >= 0 and started[row] <= at:
-                found[customer] = owner[row] if ended[row] > at else -1
+    customer = np.repeat(np.arange(len(found)), np.diff(offsets))
+    rows = np.flatnonzero((owner >= 0) & (started <= at))
+    # Rows ascend within a customer, so the last one written is the newest.
+    found[customer[rows]] = np.where(ended[rows] > at, owner[rows], -1)
     return found
 
 
