@@ -76,8 +76,8 @@ def _section(each: Found, language: str) -> Section:
         blocks.insert(0, Paragraph(words("recovery.alone", language), "warning"))
     if shown:
         blocks.append(_summary(shown, language))
-    blocks += [_periods(row, language) for row in shown]
     blocks += [chart for row in shown for chart in _charts(row, language)]
+    blocks += [_periods(row, language) for row in shown]
     return Section(change_words(each, language), blocks)
 
 
