@@ -45,7 +45,8 @@ def beside_lightgbm(folder: Path, n_rows: int, results: Results, n_rounds: int) 
 def growth(folder: Path, events: int, results: Results) -> None:
     """Score customers of four events each from raw files: few of them, and ten times as many, these capped too."""
     peak, model = {}, folder / "score-model"
-    for customers in (events // 400, events // 40):
+    few = max(500, events // 400)  # enough of them for a model to learn from
+    for customers in (few, 10 * few):
         project = Project(folder, Work(4 * customers, customers), "score")
         project.configure()
         if not peak:
