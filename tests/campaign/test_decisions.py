@@ -200,6 +200,58 @@ CUSTOMER = st.tuples(
 RULES = playbook(("*", "call|mail"), ("price", "mail"), ("life_event", "none"))
 
 
+def drawn(rows: list[tuple]) -> tuple[pa.Table, pa.Table, dict[str, object]]:
+    """Return scores, contacts, and what stands beside them, of customers as drawn."""
+    p, clv, reason, phone, email, objected, owner, segment, ago = (list(column) for column in zip(*rows, strict=True))
+    n, text = len(rows), pa.string()
+    table = scores(
+        n, p_churn=pa.array(p, pa.float64()), clv=pa.array(clv, pa.float64()), reason_1=pa.array(reason, text)
+    )
+    cells = {"consent_phone": phone, "consent_email": email, "objected": objected, "owner": owner}
+    people = contacts(n, **{name: pa.array(column, text) for name, column in cells.items()})
+    known = pa.table({"customer_id": table["customer_id"], "segment": pa.array(segment, text)})
+    was = [(i, days) for i, days in enumerate(ago) if days is not None]
+    past = pa.table(
+        {
+            "customer_id": pa.array([f"c{i:02}" for i, _ in was], text),
+            "at": pa.array([AS_OF - d * DAY for _, d in was], pa.int64()),
+            "channel": pa.array(["phone"] * len(was), text),
+        }
+    )
+    return table, people, {"playbook": RULES, "attributes": known, "past": past}
+
+
+def check_each(listed: dict[int, dict], rows: list[tuple]) -> None:
+    """Check that nobody is contacted against consent, objection, playbook or pause, or on a day that is none."""
+    for i, row in listed.items():
+        _, _, reason, phone, email, objected, _, _, ago = rows[i]
+        assert (phone if row["action"] == "call" else email) == "yes"
+        assert objected is None
+        assert row["action"] == "mail" if reason == "price" else reason != "life_event"
+        assert ago is None or ago >= (30 if row["channel"] == "phone" else 3)
+        assert date(2024, 7, 1) <= row["contact_on"] <= date(2024, 7, 3)
+
+
+def check_limits(listed: dict[int, dict], *, capacity: int | None, budget: float | None, per_day: int) -> None:
+    money = sum(10.0 if r["action"] == "call" else 1.0 for r in listed.values())
+    assert budget is None or money <= budget * (1 + 1e-9)
+    assert capacity is None or len(listed) <= capacity
+    calls = Counter((r["team"], r["contact_on"]) for r in listed.values() if r["channel"] == "phone")
+    assert all(count <= (per_day if team == "inside" else 2) for (team, _), count in calls.items())
+
+
+def check_files(found: Decisions, table: pa.Table) -> None:
+    """Check that everybody stands in exactly one file, and who is held out in none but theirs."""
+    wanted = (("contact", CONTACT), ("holdout", HOLDOUT), ("excluded", EXCLUDED))
+    files = [file_table(found, name, columns) for name, columns in wanted]
+    ids = [file["customer_id"].to_pylist() for file in files]
+    assert sorted(i for each in ids for i in each) == table["customer_id"].to_pylist()
+    held = {r["customer_id"] for r in found.ledger.to_pylist() if r["arm"] == "holdout"}
+    assert held.isdisjoint(ids[0])
+    assert set(ids[1]) <= held
+    assert files[2]["reason"].null_count == 0
+
+
 @settings(max_examples=60, deadline=None)
 @given(
     rows=st.lists(CUSTOMER, min_size=1, max_size=40),
@@ -210,66 +262,25 @@ RULES = playbook(("*", "call|mail"), ("price", "mail"), ("life_event", "none"))
     random=st.randoms(use_true_random=False),
 )
 def test_nothing_forbidden_is_ever_decided(rows, capacity, budget, share, per_day, random) -> None:
-    p, clv, reason, phone, email, objected, owner, segment, ago = (list(column) for column in zip(*rows, strict=True))
-    n = len(rows)
-    table = scores(
-        n, p_churn=pa.array(p, pa.float64()), clv=pa.array(clv, pa.float64()), reason_1=pa.array(reason, pa.string())
-    )
-    people = contacts(
-        n,
-        consent_phone=pa.array(phone, pa.string()),
-        consent_email=pa.array(email, pa.string()),
-        objected=pa.array(objected, pa.string()),
-        owner=pa.array(owner, pa.string()),
-    )
-    known = pa.table({"customer_id": table["customer_id"], "segment": pa.array(segment, pa.string())})
-    was = [(i, days) for i, days in enumerate(ago) if days is not None]
-    past = pa.table(
-        {
-            "customer_id": pa.array([f"c{i:02}" for i, _ in was], pa.string()),
-            "at": pa.array([AS_OF - d * DAY for _, d in was], pa.int64()),
-            "channel": pa.array(["phone"] * len(was), pa.string()),
-        }
-    )
+    table, people, beside = drawn(rows)
     teams = (Team("inside", ("Ann",), {"phone": per_day}), Team("rest", ("all",), {"phone": 2}))
-    plan = replace(
-        PLAN,
-        capacity=capacity,
-        budget=budget,
-        holdout_share=share,
-        teams=teams,
-        pause_days={"phone": 30, "any": 3},
-        contact_within_days=3,
-    )
-    beside = {"playbook": RULES, "attributes": known, "past": past}
+    limits = {"capacity": capacity, "budget": budget, "holdout_share": share, "teams": teams}
+    plan = replace(PLAN, pause_days={"phone": 30, "any": 3}, contact_within_days=3, **limits)
     found = decide(table, people, plan=plan, **beside)
     by_id = {int(r["customer_id"][1:]): r for r in found.table.to_pylist()}
-    assert sorted(by_id) == list(range(n))
+    assert sorted(by_id) == list(range(len(rows)))
     assert all((r["decision"] == "excluded") == (r["exclusion"] in EXCLUSIONS) for r in by_id.values())
     listed = {i: r for i, r in by_id.items() if r["decision"] == "contact"}
-    for i, row in listed.items():
-        assert (phone if row["action"] == "call" else email)[i] == "yes"
-        assert objected[i] is None
-        assert row["action"] == "mail" if reason[i] == "price" else reason[i] != "life_event"
-        assert ago[i] is None or ago[i] >= (30 if row["channel"] == "phone" else 3)
-        assert date(2024, 7, 1) <= row["contact_on"] <= date(2024, 7, 3)
-    money = sum(10.0 if r["action"] == "call" else 1.0 for r in listed.values())
-    assert budget is None or money <= budget * (1 + 1e-9)
-    assert capacity is None or len(listed) <= capacity
-    calls = Counter((r["team"], r["contact_on"]) for r in listed.values() if r["channel"] == "phone")
-    assert all(count <= (per_day if team == "inside" else 2) for (team, _), count in calls.items())
-    files = [file_table(found, name, columns) for name, columns in
-             (("contact", CONTACT), ("holdout", HOLDOUT), ("excluded", EXCLUDED))]  # fmt: skip
-    ids = [file["customer_id"].to_pylist() for file in files]
-    assert sorted(i for each in ids for i in each) == table["customer_id"].to_pylist()
-    held = {r["customer_id"] for r in found.ledger.to_pylist() if r["arm"] == "holdout"}
-    assert held.isdisjoint(ids[0])
-    assert set(ids[1]) <= held
-    assert files[2]["reason"].null_count == 0
-    order = list(range(n))
+    check_each(listed, rows)
+    check_limits(listed, capacity=capacity, budget=budget, per_day=per_day)
+    check_files(found, table)
+    order = list(range(len(rows)))
     random.shuffle(order)
-    beside |= {"attributes": known.take(order), "past": past.sort_by([("customer_id", "descending")])}
-    again = decide(table.take(order[::-1]), people.take(order), plan=plan, **beside)
+    mixed = {
+        "attributes": beside["attributes"].take(order),
+        "past": beside["past"].sort_by([("customer_id", "descending")]),
+    }
+    again = decide(table.take(order[::-1]), people.take(order), plan=plan, **(beside | mixed))
     assert again.table.equals(found.table)
-    later = decide(table, people, plan=plan, ledger=found.ledger, **beside)
+    later = decide(table, people, plan=plan, ledger=found.ledger, **(beside | mixed))
     assert (later.table.equals(found.table), later.ledger.equals(found.ledger)) == (True, True)
