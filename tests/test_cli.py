@@ -112,7 +112,7 @@ def test_an_interrupted_command_ends_with_130(tmp_path: Path, monkeypatch: pytes
 
 def test_run_outside_a_project_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert churnml("run", folder=tmp_path) == 2
-    assert capsys.readouterr().err == "churnml: dvc.yaml: no pipeline in this folder.\n"
+    assert "no pipeline in this folder. Make the folder ready with: churnml init FILES" in capsys.readouterr().err
 
 
 def test_run_says_what_is_wrong_with_the_parameters(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -99,7 +99,12 @@ def run_pipeline(
         If another run of the project is at work, or a stage was killed.
     """
     if not (root / "dvc.yaml").exists():
-        raise ConfigError("no pipeline in this folder", rule="config.no_pipeline", file="dvc.yaml")
+        raise ConfigError(
+            "no pipeline in this folder",
+            rule="config.no_pipeline",
+            file="dvc.yaml",
+            next_step="Make the folder ready with: churnml init FILES, or go to the project.",
+        )
     _check_targets(root, targets)
     return bring_up_to_date(root, targets, error_file=error_file, change=change)
 
